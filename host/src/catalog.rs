@@ -1,0 +1,159 @@
+//! The objects of an archive: what a backup holds, whatever its container.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// What an object is called. Kinds outside schemas (users, say) have none.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ObjectName {
+    /// `table`, `view`, `user`, … or a plugin's own word.
+    pub kind: String,
+    /// The schema, for kinds that live in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+    /// The name in its schema.
+    pub name: String,
+}
+
+impl ObjectName {
+    /// A name from its three parts.
+    pub fn new(kind: impl Into<String>, schema: Option<&str>, name: impl Into<String>) -> Self {
+        Self { kind: kind.into(), schema: schema.map(str::to_owned), name: name.into() }
+    }
+
+    /// `schema.name`, or the name alone where there is no schema.
+    pub fn qualified(&self) -> String {
+        match &self.schema {
+            Some(schema) => format!("{schema}.{}", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.qualified())
+    }
+}
+
+/// A SHA-256 digest, written as 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::str::FromStr for Digest {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "A SHA-256 digest is 64 hexadecimal digits";
+        if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(wrong);
+        }
+        let mut digest = [0; 32];
+        for (byte, digits) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let digits = std::str::from_utf8(digits).map_err(|_| wrong)?;
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong)?;
+        }
+        Ok(Self(digest))
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(input)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// One payload of an object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// The member of the container that holds it, compressed where the name ends in `.zst`.
+    pub path: String,
+    /// What its bytes are: `csv`, `arrow`, `json`, `bytes`, or a plugin's own word.
+    pub form: String,
+    /// Length in bytes, uncompressed.
+    pub bytes: u64,
+    /// Rows, where rows are what it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// Digest of the uncompressed bytes.
+    pub sha256: Digest,
+}
+
+/// One object of a backup.
+#[derive(Debug, Clone)]
+pub struct Object {
+    /// What it is called.
+    pub name: ObjectName,
+    /// One JSON object whose members depend on the kind; only plugins look inside.
+    pub attributes: Box<RawValue>,
+    /// Objects that must exist before it.
+    pub depends: Vec<ObjectName>,
+    /// Its payloads, in order; entry `i` is part `i`.
+    pub entries: Vec<Entry>,
+}
+
+/// Which backup this is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backup {
+    /// The backup's name.
+    pub name: String,
+    /// The snapshot's id within the backup.
+    pub id: String,
+    /// When it was taken, RFC 3339.
+    pub created: String,
+    /// The source's position (a log sequence number, a data version), where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<String>,
+    /// What it was taken from: `sqlite`, `directory`, ….
+    pub source: String,
+    /// The SQL dialect of the expressions in attributes; empty when there are none.
+    #[serde(default)]
+    pub dialect: String,
+}
+
+/// Everything an archive holds.
+#[derive(Debug)]
+pub struct Catalog {
+    /// Which backup it is.
+    pub backup: Backup,
+    /// Its objects, in the archive's order.
+    pub objects: Vec<Object>,
+    /// Digest of the manifest, which holds every entry's digest: the identity of the whole archive.
+    pub digest: Digest,
+}
+
+pub mod payload;
+
+use crate::archive::Archive;
+use crate::error::Result as Fallible;
+
+impl Catalog {
+    /// Reads the manifest of reinstate's own archives and holds it against the archive's index.
+    pub fn read(archive: &Archive) -> Fallible<Self> {
+        let _ = archive;
+        unimplemented!()
+    }
+}

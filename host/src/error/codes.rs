@@ -1,0 +1,108 @@
+//! Every code the host can give, how bad it is, and what it means: the one table behind exit statuses.
+
+use super::Error;
+
+/// How bad an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The command was not understood. Exit status 2.
+    Usage,
+    /// Nothing was started and nothing was written. Exit status 3.
+    Refused,
+    /// The job ended and its stage was removed; the target is as it was. Exit status 1.
+    Failed,
+    /// The job stopped and its stage was kept; `resume` goes on from there. Exit status 1.
+    Stopped,
+    /// The operator stopped it; `resume` goes on. Exit status 130.
+    Interrupted,
+}
+
+impl Kind {
+    /// The process's exit status.
+    pub fn exit_status(self) -> u8 {
+        match self {
+            Kind::Usage => 2,
+            Kind::Refused => 3,
+            Kind::Failed | Kind::Stopped => 1,
+            Kind::Interrupted => 130,
+        }
+    }
+}
+
+use Kind::{Failed, Interrupted, Refused, Stopped, Usage};
+
+/// `(code, kind, meaning)`, sorted by code. Codes of plugins are not here; they count as [`Kind::Failed`].
+pub const ALL: &[(&str, Kind, &str)] = &[
+    ("archive.bad_entry", Refused, "An entry breaks a rule of the reader: its name, its type or its header"),
+    ("archive.checksum_mismatch", Failed, "An entry's bytes are not those that the manifest describes"),
+    ("archive.entry_missing", Refused, "The manifest names an entry that the archive does not hold"),
+    ("archive.io", Stopped, "The archive could not be read"),
+    ("archive.limit", Refused, "The archive is larger than a limit allows"),
+    ("archive.not_found", Refused, "There is no archive at that place"),
+    ("archive.trailing_data", Refused, "Bytes follow the archive's end"),
+    ("archive.truncated", Refused, "The archive ends early"),
+    ("catalog.bad_manifest", Refused, "The manifest cannot be understood"),
+    ("catalog.unrecognised", Refused, "No layout knows this archive"),
+    ("host.internal", Failed, "A fault of the host itself"),
+    ("host.io", Failed, "A file of the host's own could not be read or written"),
+    ("job.not_found", Refused, "The target knows no such job"),
+    ("job.not_possible", Refused, "The job's status does not allow that"),
+    ("job.superseded", Refused, "A later job has changed the same objects"),
+    ("pack.bad_input", Refused, "A file of the packed directory breaks the conventions"),
+    ("plan.archive_changed", Refused, "The archive is not the one that was planned"),
+    ("plan.bad_step", Refused, "A step of the plan is not one that planning gives"),
+    ("plan.invalid", Refused, "The plan file cannot be understood"),
+    ("plan.order", Refused, "The plan's steps break their dependencies"),
+    ("plan.plugins_changed", Refused, "The plugins are not those that planned"),
+    ("plan.target_changed", Refused, "The target has changed since the plan was made"),
+    ("plugin.bad_answer", Failed, "A plugin's answer breaks the interface"),
+    ("plugin.bad_batch", Failed, "A plugin appended bytes that are not rows"),
+    ("plugin.count_mismatch", Failed, "A plugin's counts are not what it wrote, or not what the archive says"),
+    ("plugin.deadline", Failed, "A plugin made no progress within its time limit"),
+    ("plugin.handle_limit", Failed, "A plugin holds too many things at once"),
+    ("plugin.hostcall_limit", Failed, "A plugin passed more bytes in one call than the limit allows"),
+    ("plugin.invalid", Refused, "The file is not a plugin that can run here"),
+    ("plugin.memory_limit", Failed, "A plugin asked for more memory than the limit allows"),
+    ("plugin.not_granted", Refused, "A plugin imports an interface that it was not granted"),
+    ("plugin.trap", Failed, "A plugin stopped with a fault"),
+    ("plugin.verify_failed", Failed, "What was staged is not what the archive says"),
+    ("plugin.write_refused", Failed, "A plugin tried to write while it was planning or verifying"),
+    ("restore.cancelled", Interrupted, "The operator stopped the restore"),
+    ("restore.dependency_failed", Failed, "An object that this one needs could not be restored"),
+    ("restore.object_failed", Failed, "An object could not be restored"),
+    ("restore.refused", Refused, "Preconditions are not met"),
+    ("target.bad_definition", Failed, "The target does not take the definition"),
+    ("target.constraint", Failed, "A row breaks a constraint"),
+    ("target.full", Stopped, "The target has no space left"),
+    ("target.io", Stopped, "The target could not be read or written"),
+    ("target.locked", Stopped, "Someone else holds the target's lock"),
+    ("target.not_found", Refused, "There is no such target"),
+    ("target.read_only", Refused, "The target cannot be written"),
+    ("target.unsupported", Failed, "The target cannot do that"),
+    ("usage", Usage, "The command was not understood"),
+];
+
+/// How bad `code` is; what is not in the table is a plugin's own and counts as [`Kind::Failed`].
+pub fn kind(code: &str) -> Kind {
+    match ALL.binary_search_by(|(known, ..)| (*known).cmp(code)) {
+        Ok(at) => ALL[at].1,
+        Err(_) => Kind::Failed,
+    }
+}
+
+impl Error {
+    /// Whether the stage is kept, so that `resume` can go on once the cause is gone.
+    pub fn is_resumable(&self) -> bool {
+        matches!(self.kind(), Kind::Stopped | Kind::Interrupted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_so_that_it_can_be_searched() {
+        assert!(ALL.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+}

@@ -1,0 +1,3 @@
+//! The `reinstate` binary.
+
+fn main() {}

@@ -1,0 +1,261 @@
+//! What a restore will do, decided before anything is written: a value that is saved, read, edited and applied.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::{Backup, Digest, ObjectName};
+
+/// What happens when an object of that name exists in the target. The words are Kinetica's `restore_policy`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// The restore is refused.
+    #[default]
+    None,
+    /// The restored object takes its place; the existing one is kept until `discard`.
+    Replace,
+    /// The existing object is moved to another schema.
+    Rename,
+}
+
+/// `KIND[:PATTERN]`: objects of a kind (`*` for all) whose name, or `schema.name`, fits the pattern (`*` and `?`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Selector {
+    /// The kind, or `*`.
+    pub kind: String,
+    /// The pattern; `*` when none was given.
+    pub pattern: String,
+}
+
+impl TryFrom<String> for Selector {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let (kind, pattern) = text.split_once(':').unwrap_or((&text, "*"));
+        if kind.is_empty() || pattern.is_empty() {
+            return Err(format!("`{text}` is not KIND or KIND:PATTERN"));
+        }
+        Ok(Self { kind: kind.to_owned(), pattern: pattern.to_owned() })
+    }
+}
+
+impl From<Selector> for String {
+    fn from(selector: Selector) -> Self {
+        format!("{}:{}", selector.kind, selector.pattern)
+    }
+}
+
+/// What the operator asked for; part of the plan, because other options make another plan.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Objects to restore; all when empty.
+    pub select: Vec<Selector>,
+    /// Objects to leave out of these.
+    pub exclude: Vec<Selector>,
+    /// What to do with names that are taken.
+    pub policy: Policy,
+    /// Where the policy `rename` moves existing objects; a schema named after the job when absent.
+    pub renamed_schema: Option<String>,
+    /// Create schemas that the target lacks.
+    pub create_schema: bool,
+    /// Restore into another schema: archive's name to target's name.
+    pub map: BTreeMap<String, String>,
+    /// Restore definitions and leave rows out.
+    pub definitions_only: bool,
+    /// Go on when an object fails, and switch the others.
+    pub keep_going: bool,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Note,
+    /// Something will not be as it was at the source.
+    Warning,
+    /// The restore must not start.
+    Refusal,
+}
+
+/// Something a precondition or a plugin found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Stable and dotted: `target.object_exists`.
+    pub code: String,
+    /// The object it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<ObjectName>,
+    /// Starts with a capital, no final full stop.
+    pub message: String,
+    /// What the operator can do about it.
+    pub fix: String,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// The name is free: the object is created.
+    Create,
+    /// The existing object gives way and is kept until `discard`.
+    Replace,
+    /// The existing object is moved to [`Step::aside`] first.
+    Rename,
+    /// Nothing is done; the reason says why.
+    Skip,
+}
+
+/// One object's place in the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// The step's number; edges name steps by it, and reordering does not change it.
+    pub id: u32,
+    /// What it does.
+    pub action: Action,
+    /// The object in the archive.
+    pub object: ObjectName,
+    /// Its name in the target.
+    pub into: ObjectName,
+    /// Where the existing object goes ([`Action::Rename`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aside: Option<ObjectName>,
+    /// Why the action is what it is.
+    pub reason: String,
+    /// The plugin that restores it, by name.
+    pub plugin: String,
+    /// Number of parts.
+    pub parts: u32,
+    /// Predicted rows.
+    pub rows: u64,
+    /// Predicted bytes in the target.
+    pub bytes: u64,
+    /// Further tables the object brings, by suffix (`nodes` of graph `g` is the table `g_nodes`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<String>,
+    /// Steps that must be finished before this one begins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<u32>,
+    /// Steps of a reference cycle that must be loaded before this one is finished (its constraints come last).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs_loaded: Vec<u32>,
+    /// Fingerprint of the existing object's definition; `apply` refuses when it has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub existing: Option<String>,
+}
+
+/// The archive that was planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedArchive {
+    /// Where it was.
+    pub location: String,
+    /// The manifest's digest.
+    pub digest: Digest,
+    /// Which backup it holds.
+    pub backup: Backup,
+}
+
+/// The target that was planned for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedTarget {
+    /// Where it is: `sqlite:PATH`.
+    pub location: String,
+    /// `sqlite`, or an embedding program's own word.
+    pub kind: String,
+    /// Its version then; another one needs another plan.
+    pub version: String,
+}
+
+/// A plugin that planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PluginIdentity {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Digest of its component.
+    pub digest: Digest,
+}
+
+/// What the steps add up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Totals {
+    /// Steps that do something.
+    pub objects: u64,
+    /// Their parts.
+    pub parts: u64,
+    /// Rows, as predicted.
+    pub rows: u64,
+    /// Bytes read from the archive, uncompressed.
+    pub read_bytes: u64,
+    /// Bytes the target will need.
+    pub target_bytes: u64,
+}
+
+/// A whole plan. Not a promise yet: only the check makes a [`crate::check::CheckedPlan`] of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Version of this document: 1.
+    pub version: u32,
+    /// The archive.
+    pub archive: PlannedArchive,
+    /// The target.
+    pub target: PlannedTarget,
+    /// The plugins, by name.
+    pub plugins: Vec<PluginIdentity>,
+    /// What was asked for.
+    pub options: Options,
+    /// Schemas that will be created.
+    pub schemas: Vec<String>,
+    /// In the order in which they will be done.
+    pub steps: Vec<Step>,
+    /// What they add up to.
+    pub totals: Totals,
+    /// What preconditions and plugins found.
+    pub findings: Vec<Finding>,
+}
+
+/// A kind of objects, as the plugin that restores it describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KindDescription {
+    /// The kind.
+    pub name: String,
+    /// Whether its objects live in a schema.
+    pub in_schema: bool,
+}
+
+/// What the planner and the check know of a plugin: no handle, only what it said and what it was granted.
+#[derive(Debug, Clone)]
+pub struct PluginDescription {
+    /// Which plugin.
+    pub identity: PluginIdentity,
+    /// What it restores.
+    pub kinds: Vec<KindDescription>,
+    /// Interfaces it imports and was not granted.
+    pub missing_grants: Vec<String>,
+}
+
+/// What a plugin says of one object before anything is written.
+#[derive(Debug, Clone, Default)]
+pub struct Outlook {
+    /// Objects that must be there first, by the archive's names.
+    pub dependencies: Vec<ObjectName>,
+    /// Findings about the object.
+    pub findings: Vec<Finding>,
+    /// Predicted rows.
+    pub rows: u64,
+    /// Predicted bytes in the target.
+    pub bytes: u64,
+    /// Suffixes of the further tables it will create.
+    pub tables: Vec<String>,
+}

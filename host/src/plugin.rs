@@ -1,0 +1,192 @@
+//! Loading, inspecting, granting, limiting and calling plugins: the only module that names wasmtime.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::archive::Archive;
+use crate::cancel::Cancel;
+use crate::catalog::{Object, ObjectName};
+use crate::error::Result;
+use crate::plan::{Finding, Outlook, PluginDescription};
+use crate::target::{Counts, TargetInfo, Work};
+
+/// What a plugin may use before it is stopped. Counted for each object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a component file.
+    pub component_bytes: u64,
+    /// Bytes of linear memory.
+    pub memory_bytes: usize,
+    /// Elements of tables (of functions).
+    pub table_elements: usize,
+    /// Bytes that one call may pass to the host.
+    pub hostcall_bytes: usize,
+    /// Handles.
+    pub handles: usize,
+    /// Bytes the host keeps for the plugin between calls (staged documents, log lines).
+    pub retained_bytes: usize,
+    /// Time without progress; a read, an append or any other write renews it.
+    pub deadline: Duration,
+    /// Log lines a call; bytes a line.
+    pub log_lines: u32,
+    /// Bytes of a log line or an error's text.
+    pub text_bytes: usize,
+    /// Time a foreign component may take to compile.
+    pub compile_time: Duration,
+    /// Memory the compiler may use for it.
+    pub compile_bytes: u64,
+}
+
+/// Where plugins come from and what they may do.
+#[derive(Debug, Clone, Default)]
+pub struct PluginOptions {
+    /// A folder of components beside our own.
+    pub folder: Option<PathBuf>,
+    /// Interfaces that plugins of the folder may import (`tables`, `blobs`, …); our own get what they import.
+    pub grants: Vec<String>,
+    /// Where compiled plugins are kept; nothing is kept when absent.
+    pub cache: Option<PathBuf>,
+    /// What they may use.
+    pub limits: Limits,
+    /// A program that compiles foreign components in a process of its own, called as `PROGRAM plugin compile IN OUT`.
+    pub compiler: Option<PathBuf>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            component_bytes: 32 << 20,
+            memory_bytes: 256 << 20,
+            table_elements: 100_000,
+            hostcall_bytes: 16 << 20,
+            handles: 256,
+            retained_bytes: 64 << 20,
+            deadline: Duration::from_secs(60),
+            log_lines: 1000,
+            text_bytes: 4096,
+            compile_time: Duration::from_secs(120),
+            compile_bytes: 2 << 30,
+        }
+    }
+}
+
+/// An object as a plugin gets to see it.
+#[derive(Debug, Clone)]
+pub struct ObjectView {
+    /// The object in the archive.
+    pub object: Arc<Object>,
+    /// Its name in the target.
+    pub into: ObjectName,
+    /// Leave rows out.
+    pub definitions_only: bool,
+}
+
+/// What is the same for every object of a job.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The dialect of the archive's expressions.
+    pub dialect: String,
+    /// What plugins may know of the target.
+    pub target: TargetInfo,
+    /// Schemas with another name in the target.
+    pub schema_map: Vec<(String, String)>,
+}
+
+/// A line a plugin logged.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct LogLine {
+    /// `debug`, `info`, `warn` or `error`.
+    pub level: &'static str,
+    /// Escaped and cut.
+    pub message: String,
+}
+
+/// The plugins of this host: our own and those of a folder.
+pub struct Plugins {}
+
+/// One plugin, compiled and linked.
+pub struct Plugin {}
+
+/// One object's instance of a plugin.
+pub struct Session {}
+
+impl Plugins {
+    /// Loads our own plugins and those of the folder, and asks each what it restores.
+    /// Fails when a file of the folder is no plugin, or two plugins restore one kind.
+    pub fn load(options: &PluginOptions) -> Result<Self> {
+        let _ = options;
+        unimplemented!()
+    }
+
+    /// What they are, in order of their names.
+    pub fn descriptions(&self) -> Vec<PluginDescription> {
+        unimplemented!()
+    }
+
+    /// The plugin of that name.
+    pub fn get(&self, name: &str) -> Option<Arc<Plugin>> {
+        let _ = name;
+        unimplemented!()
+    }
+}
+
+impl Plugin {
+    /// Asks for the outlook of many objects; pure. One answer for each, in order.
+    pub fn plan(&self, objects: &[ObjectView], surroundings: &Surroundings, cancel: &Cancel) -> Result<Vec<Outlook>> {
+        let _ = (objects, surroundings, cancel);
+        unimplemented!()
+    }
+
+    /// A fresh instance for one object. `verify_checksums` compares entries' digests while they are read.
+    pub fn session(
+        &self,
+        view: ObjectView,
+        surroundings: Arc<Surroundings>,
+        archive: Arc<Archive>,
+        verify_checksums: bool,
+        cancel: Cancel,
+    ) -> Result<Session> {
+        let _ = (view, surroundings, archive, verify_checksums, cancel);
+        unimplemented!()
+    }
+}
+
+impl Session {
+    /// Hands it the open unit that its next calls write to.
+    pub fn give(&mut self, work: Box<dyn Work>) {
+        let _ = work;
+        unimplemented!()
+    }
+
+    /// Takes the unit back, to commit or drop it. `None` when none was given.
+    pub fn take(&mut self) -> Option<Box<dyn Work>> {
+        unimplemented!()
+    }
+
+    /// Creates the object.
+    pub fn begin(&mut self) -> Result<()> {
+        unimplemented!()
+    }
+
+    /// Restores one part. Fails with `plugin.count_mismatch` when the plugin's count is not what it appended.
+    pub fn restore(&mut self, part: u32) -> Result<Counts> {
+        let _ = part;
+        unimplemented!()
+    }
+
+    /// Finishes the object.
+    pub fn end(&mut self) -> Result<()> {
+        unimplemented!()
+    }
+
+    /// Reads the stage back; writes are refused meanwhile.
+    pub fn verify(&mut self) -> Result<Vec<Finding>> {
+        unimplemented!()
+    }
+
+    /// What it logged since the last time this was asked.
+    pub fn log(&mut self) -> Vec<LogLine> {
+        unimplemented!()
+    }
+}

@@ -1,0 +1,1 @@
+//! The executor: carries out a checked plan, keeps the journal, reports, resumes.

@@ -1,0 +1,307 @@
+//! The live system that is restored into: what any target offers, and the backends in folders of their own.
+//!
+//! Every method blocks; the host calls them from threads that may. A platform implements [`Target`],
+//! [`Stage`] and [`Work`] for its own system and hands it to [`crate::plan()`] and [`crate::apply()`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::backup::Writer;
+use crate::catalog::ObjectName;
+use crate::error::{Error, Result};
+use crate::plan::{Finding, Step};
+
+pub mod definition;
+pub mod sqlite;
+
+use definition::{
+    Index, Membership, Orphans, Permission, Principal, PrincipalSummary, Routine, Summary, TableDefinition, Token,
+};
+
+/// What plugins may know of a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetInfo {
+    /// `sqlite`, or a platform's own word.
+    pub kind: String,
+    /// Its version.
+    pub version: String,
+    /// The SQL dialect it takes expressions in; empty when none.
+    pub dialect: String,
+    /// Forms that [`Work::append`] takes; `arrow` is always among them.
+    pub forms: Vec<String>,
+}
+
+/// An object that is there already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Existing {
+    /// Changes when its definition changes.
+    pub fingerprint: String,
+    /// Why it cannot be moved aside or replaced, where it cannot (a virtual table, say).
+    pub fixed: Option<String>,
+}
+
+/// What a target can say of its health; rules turn what is wrong into findings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// `None` when it can be written, else why not.
+    pub not_writable: Option<String>,
+    /// `None` when this identity may restore here, else what right is missing.
+    pub missing_right: Option<String>,
+    /// Free space in bytes, where it can be known.
+    pub free_bytes: Option<u64>,
+    /// Nodes that are not ready, by name.
+    pub nodes_not_ready: Vec<String>,
+    /// Changes that are not stored on every node yet, in the target's own words.
+    pub uncommitted: Option<String>,
+    /// The job that is restoring into it right now, in another process.
+    pub busy: Option<String>,
+    /// Jobs that were interrupted and wait for `resume` or `abort`.
+    pub interrupted: Vec<String>,
+    /// Why this version cannot be restored into, where it cannot.
+    pub unsupported_version: Option<String>,
+}
+
+/// What was read of a target; planning and checking see nothing else of it.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Where it is, as an operator writes it: `sqlite:PATH`.
+    pub location: String,
+    /// What plugins may know.
+    pub info: TargetInfo,
+    /// Every object there is, the target's own bookkeeping left out.
+    pub objects: BTreeMap<ObjectName, Existing>,
+    /// Every schema there is.
+    pub schemas: BTreeSet<String>,
+    /// How it is.
+    pub health: Health,
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobStatus {
+    /// A live process works on it.
+    Running,
+    /// Its process is gone, or it stopped on something that can be mended: `resume` or `abort`.
+    Interrupted,
+    /// Switched; `undo` and `discard` are possible.
+    Succeeded,
+    /// Ended without a switch; nothing is left of it but this record.
+    Failed,
+    /// What it had switched was switched back; `undo` again brings it back, `discard` drops it.
+    Undone,
+    /// What it had replaced is gone; nothing can be undone.
+    Discarded,
+}
+
+/// A job, as the target keeps it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Job {
+    /// Its name: `r-` and twelve letters and digits.
+    pub job: String,
+    /// Where it stands.
+    pub status: JobStatus,
+    /// When it began, RFC 3339.
+    pub started: String,
+    /// When it ended, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+    /// The backup's name.
+    pub backup_name: String,
+    /// The snapshot's id.
+    pub backup_id: String,
+    /// The archive it reads.
+    pub archive: String,
+    /// The checked plan, as JSON.
+    #[serde(skip)]
+    pub plan: String,
+    /// What `resume` must know beyond the plan (grants, limits), as JSON of the executor.
+    #[serde(skip)]
+    pub settings: String,
+    /// The report, as JSON, once the job has ended.
+    #[serde(skip)]
+    pub report: Option<String>,
+}
+
+/// A piece of a step whose writes and journal row commit together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unit {
+    /// The object, empty.
+    Begin,
+    /// One part's rows.
+    Part(u32),
+    /// Indexes, constraints, triggers.
+    End,
+    /// All of it at once, for small objects.
+    Whole,
+    /// Reading back; never committed, no row in the journal.
+    Verify,
+}
+
+/// What a committed unit held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// Rows written.
+    pub rows: u64,
+    /// Bytes read from the archive for it.
+    pub bytes: u64,
+}
+
+/// What the switch did.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Switched {
+    /// How long nobody could read or write.
+    pub pause: Duration,
+}
+
+/// A live system that backups are restored into.
+pub trait Target: Send + Sync {
+    /// Reads what is there. Writes nothing, not even to create a missing target.
+    fn inspect(&self) -> Result<Facts>;
+
+    /// Writes everything it holds, its own bookkeeping left out, into an archive; returns the source's position, where it has one.
+    fn export(&self, writer: &mut Writer) -> Result<Option<String>> {
+        let _ = writer;
+        unsupported("backups")
+    }
+
+    /// Takes the target's restore lock, records the job and opens an empty stage.
+    fn begin(&self, job: &Job) -> Result<Box<dyn Stage>>;
+
+    /// Takes the lock and opens the stage of an interrupted job again.
+    fn resume(&self, job: &str) -> Result<Box<dyn Stage>>;
+
+    /// Every job it knows, oldest first; empty when the target does not exist.
+    fn jobs(&self) -> Result<Vec<Job>>;
+
+    /// Removes everything an interrupted job left; the target is then as before the job.
+    fn abort(&self, job: &str) -> Result<()>;
+
+    /// Switches back what the job switched; of an undone job, switches it again.
+    fn undo(&self, job: &str) -> Result<Switched>;
+
+    /// Drops what the job's switch (or its undo) had put aside.
+    fn discard(&self, job: &str) -> Result<()>;
+}
+
+/// A job's work beside the live objects. Nobody else sees it until [`Stage::switch`].
+pub trait Stage: Send + Sync {
+    /// The job.
+    fn job(&self) -> &Job;
+
+    /// Units that are committed, with what they held: where `resume` goes on.
+    fn journal(&self) -> Result<BTreeMap<(u32, Unit), Counts>>;
+
+    /// Opens one unit of a step. Several may be open at once, on several threads.
+    fn open(&self, step: &Step, unit: Unit) -> Result<Box<dyn Work>>;
+
+    /// Removes everything staged for the step, its journal rows included.
+    fn forget(&self, step: &Step) -> Result<()>;
+
+    /// Does the whole switch for these steps, looks for what is wrong (references to missing rows, say), and takes it back.
+    fn rehearse(&self, steps: &[Step]) -> Result<Vec<Finding>>;
+
+    /// Makes the steps' objects live, at once, and keeps what they replace. Records the job as succeeded, with `report`.
+    fn switch(&self, steps: &[Step], report: &dyn Fn(Switched) -> String) -> Result<Switched>;
+
+    /// Leaves the stage for `resume` and gives the lock back.
+    fn interrupt(self: Box<Self>) -> Result<()>;
+
+    /// Removes the stage, keeps the job's record as failed with this report, and gives the lock back.
+    fn fail(self: Box<Self>, report: &str) -> Result<()>;
+}
+
+fn unsupported<T>(capability: &str) -> Result<T> {
+    Err(Error::new("target.unsupported", format!("This target offers no {capability}")))
+}
+
+/// One open unit: the capabilities, each scoped to the step's object. Dropping it takes everything back.
+///
+/// A target implements what it offers; the rest answers `target.unsupported`.
+/// `table` is a suffix as in [`Step::tables`]; the empty string is the table called like the object.
+#[allow(unused_variables, reason = "The names document what an implementation gets")]
+pub trait Work: Send {
+    /// Creates an empty table.
+    fn create_table(&mut self, table: &str, definition: TableDefinition) -> Result<()> {
+        unsupported("tables")
+    }
+    /// Appends rows in a form that the target takes; returns how many.
+    fn append(&mut self, table: &str, form: &str, batch: bytes::Bytes) -> Result<u64> {
+        unsupported("tables")
+    }
+    /// Creates indexes.
+    fn create_indexes(&mut self, table: &str, indexes: Vec<Index>) -> Result<()> {
+        unsupported("tables")
+    }
+    /// Creates a trigger that fires from the switch on.
+    fn create_trigger(&mut self, table: &str, name: &str, statement: &str) -> Result<()> {
+        unsupported("triggers")
+    }
+    /// Creates a view, called like the object.
+    fn create_view(&mut self, columns: &[String], query: &str) -> Result<()> {
+        unsupported("views")
+    }
+    /// Reads back what is staged.
+    fn summarize(&mut self, table: &str) -> Result<Summary> {
+        unsupported("tables")
+    }
+    /// Counts rows whose columns match no row of another table of this object.
+    fn find_orphans(
+        &mut self,
+        table: &str,
+        columns: &[String],
+        parent: &str,
+        references: &[String],
+    ) -> Result<Option<Orphans>> {
+        unsupported("tables")
+    }
+    /// Stages the object's document (JSON).
+    fn put_document(&mut self, document: &str) -> Result<()> {
+        unsupported("definitions")
+    }
+    /// The staged document.
+    fn document(&mut self) -> Result<Option<String>> {
+        unsupported("definitions")
+    }
+    /// Creates the principal.
+    fn create_principal(&mut self, principal: Principal) -> Result<()> {
+        unsupported("principals")
+    }
+    /// Makes it a member of roles.
+    fn add_memberships(&mut self, memberships: Vec<Membership>) -> Result<()> {
+        unsupported("principals")
+    }
+    /// Gives it permissions.
+    fn add_permissions(&mut self, permissions: Vec<Permission>) -> Result<()> {
+        unsupported("principals")
+    }
+    /// Gives it tokens.
+    fn add_tokens(&mut self, tokens: Vec<Token>) -> Result<()> {
+        unsupported("principals")
+    }
+    /// Counts what is staged for the principal.
+    fn principal_summary(&mut self) -> Result<Option<PrincipalSummary>> {
+        unsupported("principals")
+    }
+    /// Creates the routine.
+    fn create_routine(&mut self, routine: Routine) -> Result<()> {
+        unsupported("routines")
+    }
+    /// The staged routine.
+    fn routine(&mut self) -> Result<Option<Routine>> {
+        unsupported("routines")
+    }
+    /// Appends to a blob.
+    fn append_blob(&mut self, name: &str, bytes: bytes::Bytes) -> Result<()> {
+        unsupported("blobs")
+    }
+    /// A staged blob's length in bytes.
+    fn blob_size(&mut self, name: &str) -> Result<Option<u64>> {
+        unsupported("blobs")
+    }
+
+    /// Commits what was written together with the journal's row for the unit.
+    fn commit(self: Box<Self>, counts: Counts) -> Result<()>;
+}
