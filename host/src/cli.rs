@@ -1,1 +1,34 @@
-//! The command line.
+//! The command line: arguments in, one library call, text or one JSON value out.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "This is the front end that prints")]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod args;
+mod commands;
+mod environment;
+mod output;
+mod progress;
+mod restoring;
+
+use args::Cli;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return output::usage(&error),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("The runtime cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let status = runtime.block_on(commands::run(cli));
+    // A thread that still waits on something slow (standard input, a lock) must not hold the answer back.
+    runtime.shutdown_background();
+    ExitCode::from(status)
+}

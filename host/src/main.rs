@@ -1,3 +1,5 @@
-//! The `reinstate` binary.
+//! The `reinstate` binary: a call.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    reinstate::cli::main()
+}

@@ -4,12 +4,13 @@
 //! [`Stage`] and [`Work`] for its own system and hands it to [`crate::plan()`] and [`crate::apply()`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::backup::Writer;
-use crate::catalog::ObjectName;
+use crate::backup::{Writer, Written};
+use crate::catalog::{Backup, ObjectName};
 use crate::error::{Error, Result};
 use crate::plan::{Finding, Step};
 
@@ -158,6 +159,9 @@ pub struct Switched {
 
 /// A live system that backups are restored into.
 pub trait Target: Send + Sync {
+    /// Where it is, as an operator writes it: `sqlite:PATH`.
+    fn location(&self) -> String;
+
     /// Reads what is there. Writes nothing, not even to create a missing target.
     fn inspect(&self) -> Result<Facts>;
 
@@ -211,6 +215,24 @@ pub trait Stage: Send + Sync {
 
     /// Removes the stage, keeps the job's record as failed with this report, and gives the lock back.
     fn fail(self: Box<Self>, report: &str) -> Result<()>;
+}
+
+/// Makes an archive of everything the target holds, at `path`, all at once. `id` is the time when absent.
+///
+/// Fails when the target does not exist, holds something that cannot be carried, or the archive cannot be written.
+pub fn back_up(target: &dyn Target, path: &Path, name: &str, id: Option<String>, overwrite: bool) -> Result<Written> {
+    let info = target.inspect()?.info;
+    let mut writer = Writer::create(path, overwrite)?;
+    let position = target.export(&mut writer)?;
+    let created = jiff::Timestamp::now().to_string();
+    writer.finish(Backup {
+        name: name.to_owned(),
+        id: id.unwrap_or_else(|| created.clone()),
+        created,
+        position,
+        source: info.kind,
+        dialect: info.dialect,
+    })
 }
 
 fn unsupported<T>(capability: &str) -> Result<T> {

@@ -1,0 +1,313 @@
+//! What can be written on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::plan::{Options, Policy, Selector};
+
+const AFTER: &str = "\
+Exit status: 0 succeeded, 1 failed, 2 usage, 3 refused (nothing written), 4 some objects failed under --keep-going,
+130 interrupted (can be resumed).";
+
+/// Restores backups: plans, stages beside the live objects, verifies, switches at once, and can undo.
+#[derive(Debug, Parser)]
+#[command(name = "reinstate", version, after_help = AFTER, arg_required_else_help = true)]
+pub(super) struct Cli {
+    /// Print one JSON value on standard output and nothing else there
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Plan and apply in one go
+    Restore {
+        /// A file, a folder with an unpacked archive, or `-` for standard input
+        archive: String,
+        #[command(flatten)]
+        into: Into,
+        #[command(flatten)]
+        options: PlanArgs,
+        #[command(flatten)]
+        reading: ReadArgs,
+        #[command(flatten)]
+        plugins: PluginArgs,
+    },
+    /// Say what a restore would do; writes nothing to the target
+    Plan {
+        /// A file, a folder with an unpacked archive, or `-` for standard input
+        archive: String,
+        /// Save the plan, to be read, edited and applied
+        #[arg(short, long, value_name = "PLAN")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        into: Into,
+        #[command(flatten)]
+        options: PlanArgs,
+        #[command(flatten)]
+        reading: ReadArgs,
+        #[command(flatten)]
+        plugins: PluginArgs,
+    },
+    /// Carry out a saved plan, or refuse because something has changed since
+    Apply {
+        /// A plan that `reinstate plan -o` saved
+        plan: PathBuf,
+        #[command(flatten)]
+        reading: ReadArgs,
+        #[command(flatten)]
+        plugins: PluginArgs,
+    },
+    /// Show what an archive holds
+    Inspect {
+        /// A file, a folder with an unpacked archive, or `-` for standard input
+        archive: String,
+        #[command(flatten)]
+        reading: ReadArgs,
+    },
+    /// Read every byte of an archive and compare it with its manifest
+    Verify {
+        /// A file, a folder with an unpacked archive, or `-` for standard input
+        archive: String,
+        #[command(flatten)]
+        reading: ReadArgs,
+    },
+    /// Make an archive from a plain directory of CSV, Parquet, Arrow and JSON files
+    Pack {
+        /// The directory
+        directory: PathBuf,
+        /// The archive to write
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+        /// Schema of its tables, views, functions and graphs
+        #[arg(long)]
+        schema: Option<String>,
+        #[command(flatten)]
+        naming: Naming,
+    },
+    /// Make backups
+    Backup {
+        #[command(subcommand)]
+        command: BackupCommand,
+    },
+    /// List the jobs that a target knows
+    Jobs {
+        #[command(flatten)]
+        into: Into,
+    },
+    /// Go on with an interrupted job
+    Resume {
+        /// The job's name
+        job: String,
+        #[command(flatten)]
+        into: Into,
+        #[command(flatten)]
+        reading: ReadArgs,
+        #[command(flatten)]
+        plugins: PluginArgs,
+    },
+    /// Remove everything an interrupted job left
+    Abort {
+        /// The job's name
+        job: String,
+        #[command(flatten)]
+        into: Into,
+    },
+    /// Switch back what a job switched; once more switches it again
+    Undo {
+        /// The job's name
+        job: String,
+        #[command(flatten)]
+        into: Into,
+    },
+    /// Drop what a job's switch had put aside; it cannot be undone any more
+    Discard {
+        /// The job's name
+        job: String,
+        #[command(flatten)]
+        into: Into,
+    },
+    /// Show plugins
+    Plugin {
+        #[command(subcommand)]
+        command: PluginCommand,
+    },
+    /// Print a completion script
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `reinstate backup …`
+#[derive(Debug, Subcommand)]
+pub(super) enum BackupCommand {
+    /// Make an archive from a live database
+    Create {
+        /// The database: sqlite:PATH
+        #[arg(long, value_name = "TARGET")]
+        from: String,
+        /// The archive to write
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+        #[command(flatten)]
+        naming: Naming,
+    },
+}
+
+/// `reinstate plugin …`
+#[derive(Debug, Subcommand)]
+pub(super) enum PluginCommand {
+    /// List the plugins that restores would use
+    List {
+        #[command(flatten)]
+        plugins: PluginArgs,
+    },
+    /// Show what a component restores and what it may do
+    Inspect {
+        /// The component
+        file: PathBuf,
+        #[command(flatten)]
+        plugins: PluginArgs,
+    },
+    /// Compile a component; the host calls itself so for components it does not know
+    #[command(hide = true)]
+    Compile {
+        /// The component
+        input: PathBuf,
+        /// The compiled file to write
+        output: PathBuf,
+    },
+}
+
+/// The target.
+#[derive(Debug, Args)]
+pub(super) struct Into {
+    /// The target: sqlite:PATH
+    #[arg(long, value_name = "TARGET", env = "REINSTATE_INTO", default_value = "sqlite:restored.sqlite")]
+    pub(super) into: String,
+}
+
+/// A new archive's names.
+#[derive(Debug, Args)]
+pub(super) struct Naming {
+    /// The backup's name; that of the directory or file when absent
+    #[arg(long)]
+    pub(super) name: Option<String>,
+    /// The snapshot's id; the time when absent
+    #[arg(long)]
+    pub(super) id: Option<String>,
+    /// Replace an existing file
+    #[arg(long)]
+    pub(super) overwrite: bool,
+}
+
+/// How archives are read.
+#[derive(Debug, Args)]
+pub(super) struct ReadArgs {
+    /// Where a stream that cannot seek is kept while it is used
+    #[arg(long, value_name = "DIR", env = "REINSTATE_SPOOL")]
+    pub(super) spool: Option<PathBuf>,
+    /// Bytes that such a stream may take there
+    #[arg(long, value_name = "BYTES")]
+    pub(super) max_spool: Option<u64>,
+}
+
+/// Plugins and what they may do.
+#[derive(Debug, Args)]
+pub(super) struct PluginArgs {
+    /// A folder of components that restore further kinds
+    #[arg(long, value_name = "DIR", env = "REINSTATE_PLUGINS")]
+    pub(super) plugins: Option<PathBuf>,
+    /// Interfaces that these may use: tables, definitions, principals, routines, blobs
+    #[arg(long, value_name = "INTERFACE", value_delimiter = ',')]
+    pub(super) grant: Vec<String>,
+    /// MiB of memory for each plugin
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    pub(super) plugin_memory: u64,
+    /// Seconds that a plugin may work without progress
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
+    pub(super) plugin_deadline: f64,
+}
+
+/// Kinetica's words for what happens to names that are taken.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum PolicyArg {
+    /// Refuse
+    None,
+    /// The restored object takes the place; the existing one is kept until `discard`
+    Replace,
+    /// The existing object moves to another schema
+    Rename,
+}
+
+/// What to restore, and how.
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    /// Restore only these: a kind, or kind:pattern with * and ?
+    #[arg(long, value_name = "KIND[:PATTERN]", value_parser = selector)]
+    select: Vec<Selector>,
+    /// Leave these out
+    #[arg(long, value_name = "KIND[:PATTERN]", value_parser = selector)]
+    exclude: Vec<Selector>,
+    /// What happens to names that are taken
+    #[arg(long, value_enum, default_value = "none")]
+    policy: PolicyArg,
+    /// Where the policy `rename` moves existing objects
+    #[arg(long, value_name = "SCHEMA")]
+    renamed_schema: Option<String>,
+    /// Create schemas that the target lacks
+    #[arg(long)]
+    create_schema: bool,
+    /// Restore a schema under another name
+    #[arg(long, value_name = "OLD=NEW", value_parser = mapping)]
+    map: Vec<(String, String)>,
+    /// Restore definitions and leave rows out
+    #[arg(long)]
+    definitions_only: bool,
+    /// Go on when an object fails, and switch the others
+    #[arg(long)]
+    keep_going: bool,
+    /// Objects and parts at once; 0 for as many as there are processors
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    width: u32,
+    /// Do not compare the digests of what is read
+    #[arg(long)]
+    no_checksum: bool,
+}
+
+fn selector(text: &str) -> Result<Selector, String> {
+    Selector::try_from(text.to_owned())
+}
+
+fn mapping(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((old, new)) if !old.is_empty() && !new.is_empty() => Ok((old.to_owned(), new.to_owned())),
+        _ => Err("expected OLD=NEW".to_owned()),
+    }
+}
+
+impl From<PlanArgs> for Options {
+    fn from(args: PlanArgs) -> Self {
+        Self {
+            select: args.select,
+            exclude: args.exclude,
+            policy: match args.policy {
+                PolicyArg::None => Policy::None,
+                PolicyArg::Replace => Policy::Replace,
+                PolicyArg::Rename => Policy::Rename,
+            },
+            renamed_schema: args.renamed_schema,
+            create_schema: args.create_schema,
+            map: args.map.into_iter().collect(),
+            definitions_only: args.definitions_only,
+            keep_going: args.keep_going,
+            width: args.width,
+            skip_checksums: args.no_checksum,
+        }
+    }
+}

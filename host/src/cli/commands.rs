@@ -1,0 +1,275 @@
+//! One command after the other: which library call it is and what its answer looks like.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::archive::Archive;
+use crate::backup::Written;
+use crate::cancel::Cancel;
+use crate::catalog::{self, Catalog};
+use crate::error::{Error, Result};
+use crate::pack::{self, PackOptions};
+use crate::plugin;
+use crate::restore::Settings;
+use crate::target::back_up;
+
+use super::args::{BackupCommand, Cli, Command, Naming, PluginArgs, PluginCommand, ReadArgs};
+use super::output::{bytes, count, error, explain, line, number, printable, value};
+use super::{environment, restoring};
+
+/// Runs one command; returns the exit status.
+pub(super) async fn run(cli: Cli) -> u8 {
+    let json = cli.json;
+    let result = match cli.command {
+        Command::Restore { archive, into, options, reading, plugins } => {
+            Ok(restoring::restore(&archive, &into, options, &reading, &plugins, json).await)
+        }
+        Command::Plan { archive, output, into, options, reading, plugins } => {
+            restoring::plan(&archive, output, &into, options, &reading, &plugins, json).await
+        }
+        Command::Apply { plan, reading, plugins } => Ok(restoring::apply(&plan, &reading, &plugins, json).await),
+        Command::Resume { job, into, reading, plugins } => {
+            Ok(restoring::resume(&job, &into, &reading, &plugins, json).await)
+        }
+        Command::Inspect { archive, reading } => inspect(&archive, &reading, json),
+        Command::Verify { archive, reading } => verify(&archive, &reading, json),
+        Command::Pack { directory, output, schema, naming } => pack_directory(&directory, &output, schema, naming, json),
+        Command::Backup { command: BackupCommand::Create { from, output, naming } } => {
+            create(&from, &output, naming, json)
+        }
+        Command::Jobs { into } => jobs(&into.into, json),
+        Command::Abort { job, into } => abort(&job, &into.into, json),
+        Command::Undo { job, into } => undo(&job, &into.into, json),
+        Command::Discard { job, into } => discard(&job, &into.into, json),
+        Command::Plugin { command } => plugins(command, json),
+        Command::Completions { shell } => completions(shell, json),
+    };
+    result.unwrap_or_else(|failure| {
+        let failure = failure.state("The target is unchanged");
+        error(&failure, json)
+    })
+}
+
+fn inspect(location: &str, reading: &ReadArgs, json: bool) -> Result<u8> {
+    let archive = environment::archive(location, reading)?;
+    let catalog = match Catalog::read(&archive) {
+        Ok(catalog) => catalog,
+        Err(failure) if failure.code() == "catalog.unrecognised" => return Ok(unrecognised(&archive, &failure, json)),
+        Err(failure) => return Err(failure.next(format!("reinstate verify {location}"))),
+    };
+    if json {
+        value(&json!({
+            "backup": catalog.backup,
+            "digest": catalog.digest,
+            "objects": catalog.objects.iter().map(catalog::Object::to_json).collect::<Vec<_>>(),
+        }));
+        return Ok(0);
+    }
+    let backup = &catalog.backup;
+    line(&format!(
+        "Backup {} ({}), taken {} from {}",
+        printable(&backup.name),
+        printable(&backup.id),
+        printable(&backup.created),
+        printable(&backup.source)
+    ));
+    for object in &catalog.objects {
+        let rows: u64 = object.entries.iter().filter_map(|entry| entry.rows).sum();
+        let size: u64 = object.entries.iter().map(|entry| entry.bytes).sum();
+        let rows = if rows > 0 { count(rows, "row") } else { String::new() };
+        let size = if size > 0 { bytes(size) } else { String::new() };
+        line(&format!("  {:<44} {rows:>18} {size:>12}", printable(&object.name.to_string())));
+    }
+    line(&format!("{}, digest {}", count(catalog.objects.len() as u64, "object"), catalog.digest));
+    Ok(0)
+}
+
+/// An archive that no layout knows still has members to show.
+fn unrecognised(archive: &Archive, failure: &Error, json: bool) -> u8 {
+    let members = archive.members();
+    if json {
+        let members: Vec<_> = members.iter().map(|m| json!({ "path": m.path, "bytes": m.size })).collect();
+        value(&json!({ "members": members, "error": failure }));
+    } else {
+        for member in members {
+            line(&format!("  {:<60} {:>12}", printable(&member.path), bytes(member.size)));
+        }
+        explain(failure);
+    }
+    failure.kind().exit_status()
+}
+
+fn verify(location: &str, reading: &ReadArgs, json: bool) -> Result<u8> {
+    let next = |failure: Error| failure.next(format!("reinstate inspect {location}"));
+    let archive = environment::archive(location, reading).map_err(next)?;
+    let catalog = Catalog::read(&archive).map_err(next)?;
+    let wrong = catalog::verify(&archive, &catalog, &|_| (), &Cancel::default())?;
+    let entries: usize = catalog.objects.iter().map(|object| object.entries.len()).sum();
+    if json {
+        let status = if wrong.is_empty() { "verified" } else { "damaged" };
+        value(&json!({ "status": status, "backup": catalog.backup, "digest": catalog.digest, "entries": entries, "errors": wrong }));
+    } else {
+        wrong.iter().for_each(explain);
+        line(&format!(
+            "{} of {} are as the manifest says",
+            number((entries - wrong.len()) as u64),
+            count(entries as u64, "payload")
+        ));
+    }
+    Ok(u8::from(!wrong.is_empty()))
+}
+
+fn pack_directory(
+    directory: &Path,
+    output: &Path,
+    schema: Option<String>,
+    naming: Naming,
+    json: bool,
+) -> Result<u8> {
+    let options =
+        PackOptions { name: naming.name, id: naming.id, schema, overwrite: naming.overwrite };
+    let packed = pack::pack(directory, output, &options)?;
+    if json {
+        value(&packed);
+    } else {
+        written(&packed.written, output);
+        for file in &packed.ignored {
+            line(&format!("Left out: {}", printable(file)));
+        }
+    }
+    Ok(0)
+}
+
+fn create(from: &str, output: &Path, naming: Naming, json: bool) -> Result<u8> {
+    let target = environment::target(from)?;
+    let name = naming.name.unwrap_or_else(|| file_stem(from));
+    let written_archive = back_up(target.as_ref(), output, &name, naming.id, naming.overwrite)?;
+    if json {
+        value(&written_archive);
+    } else {
+        written(&written_archive, output);
+    }
+    Ok(0)
+}
+
+/// `shop` of `sqlite:data/shop.sqlite`.
+fn file_stem(location: &str) -> String {
+    let path = location.split_once(':').map_or(location, |(_, path)| path);
+    Path::new(path).file_stem().map_or_else(|| path.to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+fn written(archive: &Written, output: &Path) {
+    line(&format!(
+        "Wrote {}: {}, {}, {} in {}",
+        output.display(),
+        count(archive.objects, "object"),
+        count(archive.rows, "row"),
+        bytes(archive.bytes),
+        bytes(archive.archive_bytes)
+    ));
+}
+
+fn jobs(into: &str, json: bool) -> Result<u8> {
+    let jobs = environment::target(into)?.jobs()?;
+    if json {
+        value(&jobs);
+        return Ok(0);
+    }
+    for job in &jobs {
+        let status = format!("{:?}", job.status).to_lowercase();
+        line(&format!(
+            "{}  {status:<11}  {}  {} ({})",
+            job.job,
+            job.started,
+            printable(&job.backup_name),
+            printable(&job.backup_id)
+        ));
+    }
+    if jobs.is_empty() {
+        line(&format!("{into} knows no jobs"));
+    }
+    Ok(0)
+}
+
+/// What can be run when a job cannot do what was asked.
+fn look(into: &str) -> impl Fn(Error) -> Error {
+    move |failure| failure.next(format!("reinstate jobs --into {into}"))
+}
+
+fn abort(job: &str, into: &str, json: bool) -> Result<u8> {
+    environment::target(into)?.abort(job).map_err(look(into))?;
+    if json {
+        value(&json!({ "job": job, "status": "aborted" }));
+    } else {
+        line(&format!("Job {job} is gone; {into} is as it was before"));
+    }
+    Ok(0)
+}
+
+fn undo(job: &str, into: &str, json: bool) -> Result<u8> {
+    let target = environment::target(into)?;
+    let switched = target.undo(job).map_err(look(into))?;
+    let now = target.jobs()?.into_iter().find(|known| known.job == job).map(|known| known.status);
+    if json {
+        value(&json!({ "job": job, "status": now, "switch_microseconds": switched.pause.as_micros() as u64 }));
+    } else {
+        let word = match now {
+            Some(crate::target::JobStatus::Succeeded) => "switched again",
+            _ => "taken back",
+        };
+        line(&format!("Job {job} is {word}; the other version is kept until: reinstate discard {job} --into {into}"));
+    }
+    Ok(0)
+}
+
+fn discard(job: &str, into: &str, json: bool) -> Result<u8> {
+    environment::target(into)?.discard(job).map_err(look(into))?;
+    if json {
+        value(&json!({ "job": job, "status": "discarded" }));
+    } else {
+        line(&format!("What job {job} had put aside is gone; it cannot be undone any more"));
+    }
+    Ok(0)
+}
+
+fn plugins(command: PluginCommand, json: bool) -> Result<u8> {
+    match command {
+        PluginCommand::List { plugins } => list(&plugins, json),
+        PluginCommand::Inspect { file, plugins } => {
+            let inspection = plugin::inspect(&file, &plugins.options(Settings::default())?)?;
+            show_plugins(&[inspection], json, true);
+            Ok(0)
+        }
+        PluginCommand::Compile { input, output } => {
+            plugin::compile_file(&input, &output, &plugin::Limits::default())?;
+            Ok(0)
+        }
+    }
+}
+
+fn list(arguments: &PluginArgs, json: bool) -> Result<u8> {
+    let plugins = plugin::Plugins::load(&arguments.options(Settings::default())?)?;
+    show_plugins(&plugins.inspections(), json, false);
+    Ok(0)
+}
+
+fn show_plugins(plugins: &[plugin::Inspection], json: bool, single: bool) {
+    match (json, single, plugins) {
+        (true, true, [only]) => value(only),
+        (true, ..) => value(&plugins),
+        _ => plugins.iter().for_each(|plugin| line(&printable(&plugin.to_string()))),
+    }
+}
+
+fn completions(shell: clap_complete::Shell, json: bool) -> Result<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut <Cli as clap::CommandFactory>::command(), "reinstate", &mut script);
+    let script = String::from_utf8_lossy(&script);
+    if json {
+        value(&json!({ "shell": shell.to_string(), "script": script }));
+    } else {
+        line(script.trim_end());
+    }
+    Ok(0)
+}

@@ -1,0 +1,70 @@
+//! What the command line takes from the environment: folders, targets, this program.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::archive::{Archive, OpenOptions};
+use crate::error::{Error, Result};
+use crate::plugin::{Limits, PluginOptions};
+use crate::restore::Settings;
+use crate::source::Location;
+use crate::target::Target;
+use crate::target::sqlite::SqliteTarget;
+
+use super::args::{PluginArgs, ReadArgs};
+
+/// The target of `--into` or `--from`.
+pub(super) fn target(location: &str) -> Result<Arc<dyn Target>> {
+    match location.split_once(':') {
+        Some(("sqlite", path)) if !path.is_empty() => Ok(Arc::new(SqliteTarget::new(Path::new(path))?)),
+        _ => Err(Error::new("usage", format!("`{location}` is not a target; targets are written sqlite:PATH"))
+            .next("reinstate help")),
+    }
+}
+
+/// Opens the archive of that name.
+pub(super) fn archive(location: &str, reading: &ReadArgs) -> Result<Archive> {
+    let mut options = OpenOptions { spool: reading.spool.clone(), ..OpenOptions::default() };
+    if let Some(bytes) = reading.max_spool {
+        options.limits.spool_bytes = bytes;
+    }
+    Archive::open(&Location::from(location), &options)
+}
+
+impl PluginArgs {
+    /// The plugins asked for; those of an earlier run of a job where nothing is said now.
+    pub(super) fn options(&self, earlier: Settings) -> Result<PluginOptions> {
+        let limits = Limits {
+            memory_bytes: usize::try_from(self.plugin_memory.saturating_mul(1 << 20)).unwrap_or(usize::MAX),
+            deadline: Duration::try_from_secs_f64(self.plugin_deadline)
+                .map_err(|_| Error::new("usage", "--plugin-deadline wants a number of seconds"))?,
+            ..Limits::default()
+        };
+        Ok(PluginOptions {
+            folder: self.plugins.clone().or(earlier.folder),
+            grants: if self.grant.is_empty() { earlier.grants } else { self.grant.clone() },
+            cache: cache(),
+            limits,
+            compiler: std::env::current_exe().ok(),
+        })
+    }
+}
+
+/// Where compiled plugins are kept: the user's cache folder; nowhere when there is none.
+fn cache() -> Option<PathBuf> {
+    let base = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    Some(base.join("reinstate"))
+}
+
+/// Where an archive from standard input is kept while a job needs it.
+pub(super) fn kept_spool(digest: &str) -> PathBuf {
+    let base = absolute("XDG_STATE_HOME")
+        .or_else(|| Some(absolute("HOME")?.join(".local/state")))
+        .unwrap_or_else(std::env::temp_dir);
+    base.join("reinstate").join(format!("{digest}.tar"))
+}
+
+fn absolute(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute())
+}

@@ -1,0 +1,95 @@
+//! Answers: text for people, or one JSON value; and the exit status that goes with each.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::error::Error;
+
+/// Prints what clap has to say; help and version are answers, the rest is misuse.
+pub(super) fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Nobody is left to tell when standard output is closed.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args_os().any(|argument| argument == "--json") {
+        let error = Error::new("usage", error.to_string().trim_end().to_owned())
+            .state("Nothing was done")
+            .next("reinstate help");
+        value(&json!({ "error": error }));
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(2)
+}
+
+/// Prints one JSON value on standard output.
+pub(super) fn value(value: &impl Serialize) {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => line(&text),
+        Err(error) => eprintln!("The answer cannot be written as JSON: {error}"),
+    }
+}
+
+/// Prints a line on standard output; a reader that went away is no fault of ours.
+pub(super) fn line(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Prints an error and gives its exit status.
+pub(super) fn error(error: &Error, json: bool) -> u8 {
+    if json {
+        value(&json!({ "error": error }));
+    } else {
+        explain(error);
+    }
+    error.kind().exit_status()
+}
+
+/// An error for people, on standard error.
+pub(super) fn explain(error: &Error) {
+    let details = error.details();
+    eprintln!("error[{}]: {}", details.code, printable(&details.message));
+    let place = [
+        details.object.as_ref().map(|object| ("object", object.to_string())),
+        details.entry.clone().map(|entry| ("entry", entry)),
+        details.row.map(|row| ("row", row.to_string())),
+        details.column.clone().map(|column| ("column", column)),
+        (!details.state.is_empty()).then(|| ("now", details.state.clone())),
+        (!details.next.is_empty()).then(|| ("next", details.next.clone())),
+    ];
+    for (word, text) in place.into_iter().flatten() {
+        eprintln!("  {word:>6}: {}", printable(&text));
+    }
+}
+
+/// Text from archives and plugins without what a terminal would act on.
+pub(super) fn printable(text: &str) -> String {
+    let hidden = |c: char| {
+        (c.is_control() && c != '\n' && c != '\t')
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if hidden(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    shown
+}
+
+/// Bytes for people: `1.5 MiB`.
+pub(super) fn bytes(bytes: u64) -> String {
+    indicatif::BinaryBytes(bytes).to_string()
+}
+
+/// A number with thousands set apart: `47,271`.
+pub(super) fn number(number: u64) -> String {
+    indicatif::HumanCount(number).to_string()
+}
+
+/// `1 object`, `2 objects`.
+pub(super) fn count(number: u64, word: &str) -> String {
+    format!("{} {word}{}", self::number(number), if number == 1 { "" } else { "s" })
+}

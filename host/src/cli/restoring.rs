@@ -1,0 +1,228 @@
+//! The commands that restore: they plan, apply or resume, show the progress and the report.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::archive::Archive;
+use crate::cancel::Cancel;
+use crate::catalog::Catalog;
+use crate::error::{Error, Result};
+use crate::plan::{self, Plan};
+use crate::restore::{self, Host, Report, Restore, Settings, Status, Watch};
+use crate::source::Location;
+
+use super::args::{Into, PlanArgs, PluginArgs, ReadArgs};
+use super::environment;
+use super::output::{bytes, count, explain, line, number, printable, value};
+use super::progress::Progress;
+
+/// `reinstate restore`
+pub(super) async fn restore(
+    archive: &str,
+    into: &Into,
+    options: PlanArgs,
+    reading: &ReadArgs,
+    plugins: &PluginArgs,
+    json: bool,
+) -> u8 {
+    let prepared = async {
+        let restore = restore_of(open(archive, reading, true)?, &into.into, plugins, Settings::default())?;
+        let plan = restore::plan(&restore, &options.into()).await?;
+        Ok((restore, plan))
+    };
+    match prepared.await {
+        Ok((restore, plan)) => {
+            let report = carry_out(&restore, Job::New(&plan), json).await;
+            finish(&restore, report, json)
+        }
+        Err(error) => not_started(error, archive, json),
+    }
+}
+
+/// `reinstate plan`
+pub(super) async fn plan(
+    archive: &str,
+    output: Option<PathBuf>,
+    into: &Into,
+    options: PlanArgs,
+    reading: &ReadArgs,
+    plugins: &PluginArgs,
+    json: bool,
+) -> Result<u8> {
+    // A saved plan names its archive, so one that came on standard input must stay to be found.
+    let archive = open(archive, reading, output.is_some())?;
+    let restore = restore_of(archive, &into.into, plugins, Settings::default())?;
+    let plan = restore::plan(&restore, &options.into()).await?;
+    if let Some(path) = &output {
+        std::fs::write(path, plan.to_json())
+            .map_err(|error| Error::new("host.io", format!("{} cannot be written: {error}", path.display())))?;
+    }
+    if json {
+        value(&plan);
+    } else {
+        line(&plan::render(&plan));
+        if let Some(path) = output {
+            line(&format!("Saved; apply it with: reinstate apply {}", path.display()));
+        }
+    }
+    let refused = plan.findings.iter().any(|finding| finding.severity == plan::Severity::Refusal);
+    Ok(if refused { 3 } else { 0 })
+}
+
+/// `reinstate apply`
+pub(super) async fn apply(path: &std::path::Path, reading: &ReadArgs, plugins: &PluginArgs, json: bool) -> u8 {
+    let prepared = || {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Error::new("plan.invalid", format!("{} cannot be read: {error}", path.display())))?;
+        let plan = Plan::from_json(&text)?;
+        let archive = open(&plan.archive.location, reading, false)?;
+        Ok((restore_of(archive, &plan.target.location, plugins, Settings::default())?, plan))
+    };
+    match prepared() {
+        Ok((restore, plan)) => {
+            let report = carry_out(&restore, Job::New(&plan), json).await;
+            finish(&restore, report, json)
+        }
+        Err(error) => not_started(error, "ARCHIVE", json),
+    }
+}
+
+/// `reinstate resume`
+pub(super) async fn resume(job: &str, into: &Into, reading: &ReadArgs, plugins: &PluginArgs, json: bool) -> u8 {
+    let prepared = || {
+        let target = environment::target(&into.into)?;
+        let record = restore::find_job(target.as_ref(), job)?;
+        let archive = open(&record.archive, reading, false)?;
+        let settings = serde_json::from_str(&record.settings).unwrap_or_default();
+        restore_of(archive, &into.into, plugins, settings)
+    };
+    match prepared() {
+        Ok(restore) => {
+            let report = carry_out(&restore, Job::Interrupted(job), json).await;
+            finish(&restore, report, json)
+        }
+        Err(error) => {
+            let next = format!("reinstate jobs --into {}", into.into);
+            not_started(error.state("The target is unchanged").next(next), "ARCHIVE", json)
+        }
+    }
+}
+
+/// Opens an archive; `keep` moves one from standard input to where a later process finds it.
+fn open(location: &str, reading: &ReadArgs, keep: bool) -> Result<Archive> {
+    let mut archive = environment::archive(location, reading)?;
+    if keep && Location::from(location) == Location::Stdin {
+        let digest = Catalog::read(&archive)?.digest.to_string();
+        archive.keep_spool(&environment::kept_spool(&digest))?;
+    }
+    Ok(archive)
+}
+
+fn restore_of(archive: Archive, into: &str, plugins: &PluginArgs, earlier: Settings) -> Result<Restore> {
+    let target = environment::target(into)?;
+    let host = Host::new(&plugins.options(earlier)?)?;
+    Ok(Restore { host: Arc::new(host), archive: Arc::new(archive), target })
+}
+
+enum Job<'a> {
+    New(&'a Plan),
+    Interrupted(&'a str),
+}
+
+/// Runs the job with progress; the first signal stops it at the next safe place, the second at once.
+async fn carry_out(restore: &Restore, job: Job<'_>, json: bool) -> Report {
+    let progress = Arc::new(Progress::new());
+    let cancel = Cancel::default();
+    let shown = Arc::clone(&progress);
+    let watch = Watch {
+        observer: if json { Arc::new(|_| ()) } else { Arc::new(move |event| shown.show(event)) },
+        cancel: cancel.clone(),
+    };
+    let signals = tokio::spawn(async move {
+        signal().await;
+        cancel.cancel();
+        signal().await;
+        // The journal makes this safe: what is committed is committed, the rest is done again.
+        std::process::exit(130);
+    });
+    let report = match job {
+        Job::New(plan) => restore::apply(restore, plan, &watch).await,
+        Job::Interrupted(job) => restore::resume(restore, job, &watch).await,
+    };
+    signals.abort();
+    progress.end();
+    report
+}
+
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+        (Ok(mut interrupt), Ok(mut terminate)) => {
+            tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () }
+        }
+        // Without handlers the signals end the process as they always do.
+        _ => std::future::pending().await,
+    }
+}
+
+/// Shows the report; a kept spool is not needed any more when nothing can be resumed.
+fn finish(restore: &Restore, report: Report, json: bool) -> u8 {
+    let resumable = report.error.as_ref().is_some_and(Error::is_resumable) && report.status != Status::Succeeded;
+    if !resumable {
+        restore.archive.drop_kept_spool();
+    }
+    show(restore, &report, json);
+    report.exit_status()
+}
+
+fn not_started(error: Error, archive: &str, json: bool) -> u8 {
+    let report = Report::not_started(restore::advise_before_start(error, archive));
+    if json {
+        value(&report);
+    } else if let Some(error) = &report.error {
+        explain(error);
+    }
+    report.exit_status()
+}
+
+fn show(restore: &Restore, report: &Report, json: bool) {
+    if json {
+        return value(report);
+    }
+    for finding in &report.findings {
+        let object = finding.object.as_ref().map_or(String::new(), |object| format!(" {object}:"));
+        let severity = format!("{:?}", finding.severity).to_lowercase();
+        eprintln!("{severity}[{}]:{object} {}", finding.code, printable(&finding.message));
+        if !finding.fix.is_empty() {
+            eprintln!("     fix: {}", printable(&finding.fix));
+        }
+    }
+    if report.status == Status::Succeeded {
+        succeeded(restore, report);
+    }
+    if let Some(error) = &report.error {
+        explain(error);
+    }
+}
+
+fn succeeded(restore: &Restore, report: &Report) {
+    let job = report.job.as_deref().unwrap_or_default();
+    let into = restore.target.location();
+    line(&format!(
+        "Restored {} ({}, {}) of backup {} into {}",
+        count(report.restored_objects.len() as u64, "object"),
+        count(report.restored_records, "row"),
+        bytes(report.restored_bytes),
+        printable(&report.backup_name),
+        printable(&into),
+    ));
+    let pause = report.switch_microseconds.unwrap_or_default();
+    line(&format!("Job {job}, switched in {}.{} ms", number(pause / 1000), pause % 1000 / 100));
+    for (old, new) in &report.renamed_objects {
+        line(&format!("Moved {} to {}", printable(old), printable(new)));
+    }
+    if !report.failed_objects.is_empty() {
+        line(&format!("{} failed", count(report.failed_objects.len() as u64, "object")));
+    }
+    line(&format!("To take it back: reinstate undo {job} --into {into}"));
+}

@@ -1,0 +1,114 @@
+//! What the target holds after an error, and the one command that is safe to run next.
+
+use crate::error::{Error, Kind};
+use crate::plan::{Plan, Severity};
+
+/// A word for a shell: quoted where it needs to be.
+fn quoted(word: &str) -> String {
+    let plain = !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./:@%+=,".contains(&b));
+    if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+const UNCHANGED: &str = "The target is unchanged";
+
+/// An error before any job began.
+pub fn before_start(error: Error, archive: &str) -> Error {
+    let next = match error.code().split('.').next() {
+        Some("plan") => format!("reinstate plan {}", quoted(archive)),
+        Some("archive" | "catalog") => format!("reinstate verify {}", quoted(archive)),
+        Some("plugin") => "reinstate plugin list".to_owned(),
+        _ => "reinstate jobs".to_owned(),
+    };
+    error.state(format!("{UNCHANGED}: nothing was started")).next(next)
+}
+
+/// The error of a plan with refusals.
+pub(super) fn refused(plan: &Plan) -> Error {
+    let refusals: Vec<_> = plan.findings.iter().filter(|finding| finding.severity == Severity::Refusal).collect();
+    let message = match refusals.as_slice() {
+        [only] => only.message.clone(),
+        many => format!("{} preconditions are not met; the first: {}", many.len(), many.first().map_or("", |f| &f.message)),
+    };
+    let code = match refusals.as_slice() {
+        [first, rest @ ..] if rest.iter().all(|finding| finding.code == first.code) => first.code.clone(),
+        _ => "restore.refused".to_owned(),
+    };
+    let code = if crate::error::codes::kind(&code) == Kind::Refused { code } else { "restore.refused".to_owned() };
+    let error = Error::new(code, message).state(format!("{UNCHANGED}: nothing was started")).next(format!(
+        "reinstate plan {} --into {}",
+        quoted(&plan.archive.location),
+        quoted(&plan.target.location)
+    ));
+    match refusals.first().and_then(|finding| finding.object.as_ref()) {
+        Some(object) => error.object(object),
+        None => error,
+    }
+}
+
+/// The error of one object that is left out while the job goes on.
+pub(super) fn object_failed(error: Error, plan: &Plan) -> Error {
+    let next = only_this(&error, plan);
+    error.state("The target holds the other objects; what it held under this name is unchanged").next(next)
+}
+
+/// The error that ended a job before its switch.
+pub(super) fn stopped(error: Error, job: &str, plan: &Plan) -> Error {
+    let into = quoted(&plan.target.location);
+    if error.is_resumable() {
+        return error
+            .state(format!("{UNCHANGED}; what job {job} has staged is kept beside the live objects"))
+            .next(format!("reinstate resume {job} --into {into}"));
+    }
+    let next = match error.code().split('.').next() {
+        Some("archive" | "catalog") => format!("reinstate verify {}", quoted(&plan.archive.location)),
+        _ => without(&error, plan),
+    };
+    error.state(format!("{UNCHANGED}; the job's stage was removed")).next(next)
+}
+
+/// The error of a job whose stage could neither be kept in order nor be removed.
+pub(super) fn cleanup_failed(error: Error, job: &str, plan: &Plan) -> Error {
+    error
+        .state(format!("{UNCHANGED}; parts of job {job}'s stage are left beside the live objects"))
+        .next(format!("reinstate abort {job} --into {}", quoted(&plan.target.location)))
+}
+
+fn arguments(plan: &Plan) -> String {
+    format!("{} --into {}", quoted(&plan.archive.location), quoted(&plan.target.location))
+}
+
+/// Plans the restore without the object that failed.
+fn without(error: &Error, plan: &Plan) -> String {
+    match selector(error, plan) {
+        Some(selector) => format!("reinstate plan {} --exclude {selector}", arguments(plan)),
+        None => format!("reinstate plan {}", arguments(plan)),
+    }
+}
+
+/// Plans the object that failed alone.
+fn only_this(error: &Error, plan: &Plan) -> String {
+    match selector(error, plan) {
+        Some(selector) => format!("reinstate plan {} --select {selector}", arguments(plan)),
+        None => format!("reinstate plan {}", arguments(plan)),
+    }
+}
+
+/// The failed object, by its name in the archive.
+fn selector(error: &Error, plan: &Plan) -> Option<String> {
+    let object = error.details().object.as_ref()?;
+    let step = plan.steps.iter().find(|step| step.into == *object)?;
+    Some(quoted(&format!("{}:{}", step.object.kind, step.object.qualified())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn words_for_a_shell() {
+        let cases = [("a/b.tar", "a/b.tar"), ("", "''"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("$x", "'$x'")];
+        for (word, expected) in cases {
+            assert_eq!(quoted(word), expected);
+        }
+    }
+}
