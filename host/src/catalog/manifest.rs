@@ -85,6 +85,13 @@ impl From<Object> for ObjectRecord {
     }
 }
 
+impl Serialize for Object {
+    /// As the manifest spells it.
+    fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        ObjectRecord::from(self.clone()).serialize(out)
+    }
+}
+
 /// The attributes of an object that has none: `{}`.
 pub(crate) fn no_attributes() -> Box<RawValue> {
     #[expect(clippy::expect_used, reason = "`{}` is JSON")]

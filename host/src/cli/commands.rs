@@ -62,7 +62,7 @@ fn inspect(location: &str, reading: &ReadArgs, json: bool) -> Result<u8> {
         value(&json!({
             "backup": catalog.backup,
             "digest": catalog.digest,
-            "objects": catalog.objects.iter().map(catalog::Object::to_json).collect::<Vec<_>>(),
+            "objects": catalog.objects,
         }));
         return Ok(0);
     }
@@ -104,7 +104,7 @@ fn verify(location: &str, reading: &ReadArgs, json: bool) -> Result<u8> {
     let next = |failure: Error| failure.next(format!("reinstate inspect {location}"));
     let archive = environment::archive(location, reading).map_err(next)?;
     let catalog = Catalog::read(&archive).map_err(next)?;
-    let wrong = catalog::verify(&archive, &catalog, &|_| (), &Cancel::default())?;
+    let wrong = catalog::verify(&archive, &catalog, &mut |_| (), &Cancel::default())?;
     let entries: usize = catalog.objects.iter().map(|object| object.entries.len()).sum();
     if json {
         let status = if wrong.is_empty() { "verified" } else { "damaged" };

@@ -59,10 +59,23 @@ fn cache() -> Option<PathBuf> {
 
 /// Where an archive from standard input is kept while a job needs it.
 pub(super) fn kept_spool(digest: &str) -> PathBuf {
-    let base = absolute("XDG_STATE_HOME")
+    spools().join(format!("{digest}.tar"))
+}
+
+/// Removes the archive at that place if it is one that [`kept_spool`] named.
+pub(super) fn forget_spool(archive: &str) {
+    let path = Path::new(archive);
+    if path.parent() == Some(&spools()) {
+        // Best effort: a file that stays takes space and nothing else.
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+fn spools() -> PathBuf {
+    absolute("XDG_STATE_HOME")
         .or_else(|| Some(absolute("HOME")?.join(".local/state")))
-        .unwrap_or_else(std::env::temp_dir);
-    base.join("reinstate").join(format!("{digest}.tar"))
+        .unwrap_or_else(std::env::temp_dir)
+        .join("reinstate")
 }
 
 fn absolute(variable: &str) -> Option<PathBuf> {

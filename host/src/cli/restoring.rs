@@ -9,7 +9,6 @@ use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::plan::{self, Plan};
 use crate::restore::{self, Host, Report, Restore, Settings, Status, Watch};
-use crate::source::Location;
 
 use super::args::{Into, PlanArgs, PluginArgs, ReadArgs};
 use super::environment;
@@ -110,8 +109,8 @@ pub(super) async fn resume(job: &str, into: &Into, reading: &ReadArgs, plugins: 
 
 /// Opens an archive; `keep` moves one from standard input to where a later process finds it.
 fn open(location: &str, reading: &ReadArgs, keep: bool) -> Result<Archive> {
-    let mut archive = environment::archive(location, reading)?;
-    if keep && Location::from(location) == Location::Stdin {
+    let archive = environment::archive(location, reading)?;
+    if keep && archive.is_stream() {
         let digest = Catalog::read(&archive)?.digest.to_string();
         archive.keep_spool(&environment::kept_spool(&digest))?;
     }
@@ -169,7 +168,7 @@ async fn signal() {
 fn finish(restore: &Restore, report: Report, json: bool) -> u8 {
     let resumable = report.error.as_ref().is_some_and(Error::is_resumable) && report.status != Status::Succeeded;
     if !resumable {
-        restore.archive.drop_kept_spool();
+        environment::forget_spool(&restore.archive.location());
     }
     show(restore, &report, json);
     report.exit_status()
