@@ -69,11 +69,11 @@ fn leave_out(object: &Object) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::fixture::{Sample, assert_findings, findings};
+    use crate::plan::fixture::{Edit, Sample, assert_findings, findings};
 
     #[test]
     fn figures_that_cannot_be_true_are_refused() {
-        let edits: [(fn(&mut [Object]), &[&str]); 5] = [
+        let edits: [(Edit<[Object]>, &[&str]); 5] = [
             (|_| {}, &[]),
             (
                 |objects| objects[0].entries[0].rows = Some(51),

@@ -36,7 +36,7 @@ fn finding(step: &Step, message: String) -> Finding {
 #[cfg(test)]
 mod tests {
     use crate::plan::Plan;
-    use crate::plan::fixture::{Sample, assert_findings, findings};
+    use crate::plan::fixture::{Edit, Sample, assert_findings, findings};
 
     #[test]
     fn broken_orders_are_refused() {
@@ -46,12 +46,12 @@ mod tests {
             "table main.c > table main.d",
             "table main.d > table main.c",
         ]);
-        let edits: [(fn(&mut Plan), &str); 4] = [
+        let edits: [(Edit<Plan>, &str); 4] = [
             (|plan| plan.steps.swap(0, 1), "plan.order table main.b: Step 2, table main.b, does not come after step 1"),
             (|plan| drop(plan.steps.remove(0)), "plan.order table main.b"),
             (|plan| drop(plan.steps.remove(3)), "plan.order table main.c … after step 4"),
             (
-                |plan| plan.steps[1].id = 1,
+                |plan| plan.steps[3].id = 3,
                 "plan.order table main.d … The number 3 of table main.d is another step's too",
             ),
         ];

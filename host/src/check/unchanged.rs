@@ -46,7 +46,7 @@ fn existing(situation: &Situation<'_>, step: &Step, fix: &str) -> Option<Finding
 #[cfg(test)]
 mod tests {
     use crate::catalog::Digest;
-    use crate::plan::fixture::{Sample, assert_findings, existing, findings, name};
+    use crate::plan::fixture::{Edit, Sample, assert_findings, existing, findings, name};
     use crate::plan::{Plan, Policy};
 
     #[test]
@@ -54,7 +54,7 @@ mod tests {
         let mut sample = Sample::of(&["table main.a"]);
         sample.options.policy = Policy::Replace;
         sample.exists(&["table main.a"]);
-        let edits: [(fn(&mut Plan), &str); 5] = [
+        let edits: [(Edit<Plan>, &str); 5] = [
             (|plan| plan.archive.digest = Digest([0; 32]), "Refusal plan.archive_changed"),
             (|plan| plan.plugins[0].version.push('1'), "Refusal plan.plugins_changed … Plugin tables 0.1.01 planned"),
             (|plan| plan.target.location.push('x'), "Refusal plan.target_changed -: … sqlite:/db/live.dbx, this"),

@@ -30,6 +30,9 @@ pub(crate) fn existing(fingerprint: &str) -> Existing {
     Existing { fingerprint: fingerprint.to_owned(), fixed: None }
 }
 
+/// A change to a value that was right.
+pub(crate) type Edit<T> = fn(&mut T);
+
 /// Everything a plan is made of.
 pub(crate) struct Sample {
     pub(crate) catalog: Catalog,

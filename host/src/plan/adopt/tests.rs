@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::catalog::Digest;
-use crate::plan::fixture::{Sample, existing, name};
+use crate::plan::fixture::{Edit, Sample, existing, name};
 use crate::plan::{Action, Finding, Policy};
 
 /// 1 table a, 2 table b (needs a), 3 table c, 4 and 5 a cycle, 6 user ana.
@@ -90,7 +90,7 @@ fn findings_of_a_saved_plan_count_for_nothing() {
 
 #[test]
 fn every_edit_of_a_step_is_refused_by_name() {
-    let edits: [(fn(&mut Step), &str); 13] = [
+    let edits: [(Edit<Step>, &str); 13] = [
         (|step| step.action = Action::Skip, "`action` is \"skip\", but planning gives \"create\""),
         (|step| step.object.name.push('x'), "`object`"),
         (|step| step.into.name.push('x'), "`into`"),
@@ -132,7 +132,7 @@ fn steps_that_planning_does_not_give() {
 
 #[test]
 fn whatever_else_has_changed_is_refused() {
-    let edits: [(fn(&mut Plan), &str, &str); 8] = [
+    let edits: [(Edit<Plan>, &str, &str); 8] = [
         (|plan| plan.version = 2, "plan.invalid", "version 2"),
         (|plan| plan.archive.digest = Digest([0; 32]), "plan.archive_changed", "0000"),
         (|plan| plan.plugins[0].digest = Digest([0; 32]), "plan.plugins_changed", "plugin tables 0.1.0"),
