@@ -34,7 +34,9 @@ pub(super) async fn run(cli: Cli) -> u8 {
         }
         Command::Inspect { archive, reading } => inspect(&archive, &reading, json),
         Command::Verify { archive, reading } => verify(&archive, &reading, json),
-        Command::Pack { directory, output, schema, naming } => pack_directory(&directory, &output, schema, naming, json),
+        Command::Pack { directory, output, schema, naming } => {
+            pack_directory(&directory, &output, schema, naming, json)
+        }
         Command::Backup { command: BackupCommand::Create { from, output, naming } } => {
             create(&from, &output, naming, json)
         }
@@ -108,7 +110,9 @@ fn verify(location: &str, reading: &ReadArgs, json: bool) -> Result<u8> {
     let entries: usize = catalog.objects.iter().map(|object| object.entries.len()).sum();
     if json {
         let status = if wrong.is_empty() { "verified" } else { "damaged" };
-        value(&json!({ "status": status, "backup": catalog.backup, "digest": catalog.digest, "entries": entries, "errors": wrong }));
+        value(
+            &json!({ "status": status, "backup": catalog.backup, "digest": catalog.digest, "entries": entries, "errors": wrong }),
+        );
     } else {
         wrong.iter().for_each(explain);
         line(&format!(
@@ -120,15 +124,8 @@ fn verify(location: &str, reading: &ReadArgs, json: bool) -> Result<u8> {
     Ok(u8::from(!wrong.is_empty()))
 }
 
-fn pack_directory(
-    directory: &Path,
-    output: &Path,
-    schema: Option<String>,
-    naming: Naming,
-    json: bool,
-) -> Result<u8> {
-    let options =
-        PackOptions { name: naming.name, id: naming.id, schema, overwrite: naming.overwrite };
+fn pack_directory(directory: &Path, output: &Path, schema: Option<String>, naming: Naming, json: bool) -> Result<u8> {
+    let options = PackOptions { name: naming.name, id: naming.id, schema, overwrite: naming.overwrite };
     let packed = pack::pack(directory, output, &options)?;
     if json {
         value(&packed);

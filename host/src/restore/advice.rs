@@ -27,7 +27,9 @@ pub(super) fn refused(plan: &Plan) -> Error {
     let refusals: Vec<_> = plan.findings.iter().filter(|finding| finding.severity == Severity::Refusal).collect();
     let message = match refusals.as_slice() {
         [only] => only.message.clone(),
-        many => format!("{} preconditions are not met; the first: {}", many.len(), many.first().map_or("", |f| &f.message)),
+        many => {
+            format!("{} preconditions are not met; the first: {}", many.len(), many.first().map_or("", |f| &f.message))
+        }
     };
     let code = match refusals.as_slice() {
         [first, rest @ ..] if rest.iter().all(|finding| finding.code == first.code) => first.code.clone(),
