@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 
 mod frame;
 mod member;
+#[cfg(test)]
+mod tests;
 
 use frame::{Compressor, Frame};
 use member::{BLOCK, ZEROS};

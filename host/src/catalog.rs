@@ -12,6 +12,8 @@ mod agree;
 mod inflate;
 pub(crate) mod manifest;
 pub mod payload;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use manifest::Manifest;
