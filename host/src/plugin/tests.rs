@@ -1,0 +1,1 @@
+//! Real plugins, good and bad, through the public calls.
