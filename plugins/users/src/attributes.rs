@@ -1,7 +1,7 @@
 //! What the archive says of a user or role: the format's `user, role` attributes.
 
 use reinstate_plugin::principals::{Membership, Permission, Principal, Token};
-use reinstate_plugin::{Failure, Object, ObjectName};
+use reinstate_plugin::{Failure, Object};
 use serde::Deserialize;
 
 /// A user or role with everything that belongs to it.
@@ -15,49 +15,14 @@ pub(crate) struct Attributes {
     #[serde(default)]
     attributes: serde_json::Map<String, serde_json::Value>,
     #[serde(default)]
-    pub(crate) memberships: Vec<MembershipOf>,
+    pub(crate) memberships: Vec<Membership>,
     #[serde(default)]
-    pub(crate) permissions: Vec<PermissionOf>,
+    pub(crate) permissions: Vec<Permission>,
     #[serde(default)]
-    pub(crate) tokens: Vec<TokenOf>,
+    pub(crate) tokens: Vec<Token>,
     /// Never accepted: here only so that the failure can say why.
     #[serde(default, deserialize_with = "present")]
     password: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct MembershipOf {
-    pub(crate) role: String,
-    #[serde(default)]
-    admin: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PermissionOf {
-    privilege: String,
-    pub(crate) on: Option<Named>,
-    #[serde(default)]
-    grantable: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Named {
-    kind: String,
-    schema: Option<String>,
-    name: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TokenOf {
-    id: String,
-    hash: String,
-    #[serde(default)]
-    description: String,
-    expires: Option<String>,
 }
 
 /// Reads over a value without keeping it; a secret must not get into a message.
@@ -96,43 +61,10 @@ impl Attributes {
     }
 }
 
-impl MembershipOf {
-    pub(crate) fn to_record(&self) -> Membership {
-        Membership { role: self.role.clone(), admin: self.admin }
-    }
-}
-
-impl PermissionOf {
-    /// The permission, with its object's name as `name` gives it.
-    pub(crate) fn to_record(&self, name: impl FnOnce(ObjectName) -> ObjectName) -> Permission {
-        Permission {
-            privilege: self.privilege.clone(),
-            on: self.on.as_ref().map(|on| name(on.to_name())),
-            grantable: self.grantable,
-        }
-    }
-}
-
-impl Named {
-    pub(crate) fn to_name(&self) -> ObjectName {
-        ObjectName { kind: self.kind.clone(), schema: self.schema.clone(), name: self.name.clone() }
-    }
-}
-
-impl TokenOf {
-    pub(crate) fn to_record(&self) -> Token {
-        Token {
-            id: self.id.clone(),
-            hash: self.hash.clone(),
-            description: self.description.clone(),
-            expires: self.expires.clone(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use reinstate_plugin::ObjectName;
 
     fn user(attributes: &str) -> Object {
         let name = ObjectName { kind: "user".into(), schema: None, name: "ada".into() };
@@ -176,9 +108,9 @@ mod tests {
         assert!(principal.login);
         assert_eq!(principal.password_hash.as_deref(), Some("SCRAM-SHA-256$x"));
         assert_eq!(principal.attributes, r#"{"quota":5}"#);
-        assert!(attributes.memberships[0].to_record().admin);
-        assert_eq!(attributes.tokens[0].to_record().hash, "h");
-        assert_eq!(attributes.permissions[0].to_record(|name| name).on.unwrap().name, "a");
+        assert!(attributes.memberships[0].admin);
+        assert_eq!(attributes.tokens[0].hash, "h");
+        assert_eq!(attributes.permissions[0].on.as_ref().unwrap().name, "a");
         assert!(!Attributes::of(&user("{}")).unwrap().principal().login);
     }
 }

@@ -1,6 +1,6 @@
 //! Plans, restores and verifies a principal.
 
-use reinstate_plugin::principals::{self, Summary};
+use reinstate_plugin::principals::{self, Permission, Summary};
 use reinstate_plugin::{
     Counts, Description, Failure, Finding, Handler, Kind, Object, ObjectName, Outlook, Target, description,
 };
@@ -31,18 +31,15 @@ impl Handler for Users {
 
     fn end(object: &Object, target: &Target) -> Result<(), Failure> {
         let attributes = Attributes::of(object)?;
-        let memberships: Vec<_> = attributes.memberships.iter().map(|of| of.to_record()).collect();
-        if !memberships.is_empty() {
-            principals::add_memberships(&memberships)?;
+        if !attributes.memberships.is_empty() {
+            principals::add_memberships(&attributes.memberships)?;
         }
-        let permissions: Vec<_> =
-            attributes.permissions.iter().map(|of| of.to_record(|name| in_target(name, target))).collect();
+        let permissions = permissions(attributes.permissions, target);
         if !permissions.is_empty() {
             principals::add_permissions(&permissions)?;
         }
-        let tokens: Vec<_> = attributes.tokens.iter().map(|of| of.to_record()).collect();
-        if !tokens.is_empty() {
-            principals::add_tokens(&tokens)?;
+        if !attributes.tokens.is_empty() {
+            principals::add_tokens(&attributes.tokens)?;
         }
         Ok(())
     }
@@ -58,7 +55,7 @@ fn outlook(object: &Object, attributes: &Attributes) -> Outlook {
         outlook.depend_on(ObjectName { kind: "role".to_owned(), schema: None, name: membership.role.clone() });
     }
     for on in attributes.permissions.iter().filter_map(|permission| permission.on.as_ref()) {
-        outlook.depend_on(on.to_name());
+        outlook.depend_on(on.clone());
     }
     outlook.dependencies.retain(|name| *name != object.source);
     if !object.entries.is_empty() {
@@ -71,10 +68,12 @@ fn outlook(object: &Object, attributes: &Attributes) -> Outlook {
     outlook
 }
 
-/// What an object of the archive is called in the target.
-fn in_target(mut name: ObjectName, target: &Target) -> ObjectName {
-    name.schema = name.schema.map(|schema| target.schema(&schema).to_owned());
-    name
+/// The permissions, on the objects as they are called in the target.
+fn permissions(mut permissions: Vec<Permission>, target: &Target) -> Vec<Permission> {
+    for on in permissions.iter_mut().filter_map(|permission| permission.on.as_mut()) {
+        on.schema = on.schema.take().map(|schema| target.schema(&schema).to_owned());
+    }
+    permissions
 }
 
 fn differences(attributes: &Attributes, staged: Option<Summary>) -> Vec<Finding> {
@@ -126,7 +125,8 @@ mod tests {
         let target = Target { schema_map: vec![("old".into(), "new".into())], ..Target::named("sqlite", "sqlite") };
         let on = |schema: Option<&str>| {
             let name = ObjectName { kind: "table".into(), schema: schema.map(str::to_owned), name: "a".into() };
-            in_target(name, &target).schema
+            let permission = Permission { privilege: "SELECT".into(), on: Some(name), grantable: false };
+            permissions(vec![permission], &target).remove(0).on.unwrap().schema
         };
         assert_eq!(on(Some("old")).as_deref(), Some("new"));
         assert_eq!(on(Some("other")).as_deref(), Some("other"));
