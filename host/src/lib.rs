@@ -4,6 +4,7 @@
 //! The modules are the line that data takes, and each may only name those before it.
 
 pub mod error;
+mod failpoint;
 
 pub mod archive;
 pub mod backup;
