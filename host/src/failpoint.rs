@@ -1,14 +1,28 @@
-//! Named points at which a test kills this process, as a power cut would; compiled in only for tests.
+//! Named places at which a test kills the process; without the feature `failpoints` they compile to nothing.
+//!
+//! A point that is set to `return` (`FAILPOINTS='switch.done=return'`) ends the process at once, as a power cut would:
+//! no destructor runs, nothing is flushed.
 
-/// Kills the process here when a test has armed the point with the action `return`.
+/// Every point.
+pub const POINTS: &[&str] = &[];
+
+/// Arms the points that the variable `FAILPOINTS` names, for the life of the process.
+pub fn arm() {
+    #[cfg(feature = "failpoints")]
+    std::mem::forget(fail::FailScenario::setup());
+}
+
+/// Passes the place called `name`, or ends the process there when a test set it to `return`.
 pub(crate) fn hit(name: &str) {
-    fail::fail_point!(name, |_| kill());
-    let _ = name;
+    debug_assert!(POINTS.contains(&name), "{name} is not in the list of points");
+    #[cfg(feature = "failpoints")]
+    fail::fail_point!(name, |_| die());
 }
 
 #[cfg(feature = "failpoints")]
-fn kill() {
-    use rustix::process::{Signal, getpid, kill_process};
-    // Nothing runs after it: no destructor, no flush.
-    let _ = kill_process(getpid(), Signal::KILL);
+fn die() {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    loop {
+        std::thread::park();
+    }
 }

@@ -21,10 +21,10 @@ mod order;
 mod render;
 mod select;
 mod suggest;
-pub mod text;
 
 pub use adopt::adopt;
 pub use build::{Input, build};
+pub use names::mapped;
 pub use render::render;
 pub use select::select;
 
@@ -95,6 +95,10 @@ pub struct Options {
     pub definitions_only: bool,
     /// Go on when an object fails, and switch the others.
     pub keep_going: bool,
+    /// Objects and parts at once; 0 for as many as there are processors.
+    pub width: u32,
+    /// Do not compare the digests of what is read.
+    pub skip_checksums: bool,
 }
 
 /// How bad a finding is.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::Situation;
 use crate::catalog::{Entry, Object, ObjectName};
 use crate::plan::Finding;
-use crate::plan::text::{capital, quote, selector};
+use crate::text::{capital, quote, selector};
 
 pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     let location = &situation.plan.archive.location;

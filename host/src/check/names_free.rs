@@ -6,7 +6,7 @@ use super::Situation;
 use crate::catalog::ObjectName;
 use crate::plan::kinds::Kinds;
 use crate::plan::names::{Key, Present, further_table};
-use crate::plan::text::{capital, quote, selector};
+use crate::text::{capital, quote, selector};
 use crate::plan::{Action, Finding, Step};
 use crate::target::Existing;
 

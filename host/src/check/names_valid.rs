@@ -3,7 +3,7 @@
 use super::Situation;
 use crate::catalog::ObjectName;
 use crate::plan::kinds::Kinds;
-use crate::plan::text::{capital, selector};
+use crate::text::{capital, selector};
 use crate::plan::{Action, Finding, Step};
 
 pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {

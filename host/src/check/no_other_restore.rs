@@ -2,7 +2,7 @@
 
 use super::Situation;
 use crate::plan::Finding;
-use crate::plan::text::quote;
+use crate::text::quote;
 
 pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     let health = &situation.facts.health;

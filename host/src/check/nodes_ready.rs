@@ -2,7 +2,7 @@
 
 use super::Situation;
 use crate::plan::Finding;
-use crate::plan::text::list;
+use crate::text::list;
 
 pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     let nodes = &situation.facts.health.nodes_not_ready;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Situation;
-use crate::plan::text::{list, quote};
+use crate::text::{list, quote};
 use crate::plan::{Finding, Policy};
 
 pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {

@@ -6,7 +6,7 @@ use super::Situation;
 use crate::catalog::ObjectName;
 use crate::plan::Finding;
 use crate::plan::kinds::Kinds;
-use crate::plan::text::{counted, quote};
+use crate::text::{counted, quote};
 
 pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     let kinds = Kinds::new(situation.plugins);
@@ -15,7 +15,7 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
         missing.entry(&step.object.kind).or_default().push(&step.object);
     }
     let finding = |(kind, objects): (&str, Vec<&ObjectName>)| {
-        let message = format!("No plugin restores the kind {kind} ({})", counted(objects.len(), "object"));
+        let message = format!("No plugin restores the kind {kind} ({})", counted(objects.len() as u64, "object"));
         let finding =
             Finding::refusal("plugin.missing_kind", message, format!("--plugins DIR or --exclude {}", quote(kind)));
         objects.first().map_or(finding.clone(), |object| finding.about(object))

@@ -2,7 +2,7 @@
 
 use super::Situation;
 use crate::plan::Finding;
-use crate::plan::text::bytes;
+use crate::text::bytes;
 
 pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     let Some(free) = situation.facts.health.free_bytes else { return Vec::new() };

@@ -1,7 +1,7 @@
 //! Archive, plugins and target are those that were planned with.
 
 use super::Situation;
-use crate::plan::text::{capital, quote};
+use crate::text::{capital, quote};
 use crate::plan::{Action, Finding, Step};
 
 pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {

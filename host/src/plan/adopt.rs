@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::catalog::ObjectName;
 use crate::error::{Error, Result};
 
-use super::text::{capital, escape, list, quote};
+use crate::text::{capital, escape, list, quote};
 use super::{Plan, PluginIdentity, Step, Totals};
 
 /// The fresh plan with the saved one's steps in the saved one's order.

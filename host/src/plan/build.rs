@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::catalog::{Catalog, Entry, Object};
-use crate::target::Facts;
+use crate::facts::Facts;
 
 use super::decide::{Decision, decide, renamed_schema};
 use super::kinds::Kinds;

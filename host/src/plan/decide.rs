@@ -1,7 +1,7 @@
 //! What a step does with a name that is taken: the policies.
 
 use crate::catalog::{Digest, ObjectName};
-use crate::target::Existing;
+use crate::facts::Existing;
 
 use super::names::Present;
 use super::{Action, Options, Policy};

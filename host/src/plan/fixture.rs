@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::catalog::{Backup, Catalog, Digest, Entry, Object, ObjectName};
 use crate::check::{self, CheckedPlan};
-use crate::target::{Existing, Facts, Health, TargetInfo};
+use crate::facts::{Existing, Facts, Health, TargetInfo};
 
 use super::{
     Input, KindDescription, Options, Outlook, Plan, PlannedArchive, PluginDescription, PluginIdentity, Selector, build,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 
 use super::Plan;
-use super::text::{escape, escape_json};
+use crate::text::{escape, escape_json};
 
 /// The document's version.
 pub(super) const VERSION: u32 = 1;

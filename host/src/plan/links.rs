@@ -6,7 +6,7 @@ use crate::catalog::{Object, ObjectName};
 
 use super::build::Input;
 use super::names::{Key, Naming, Present, mapped};
-use super::text::{capital, list, selector};
+use crate::text::{capital, list, selector};
 use super::{Finding, Severity};
 
 /// What the objects of a plan need of each other.
@@ -109,7 +109,7 @@ impl Missing<'_> {
     fn fix(&self, input: &Input<'_>) -> String {
         let excluding = input.options.exclude.iter().find(|exclude| self.left.iter().any(|name| exclude.selects(name)));
         match excluding {
-            Some(exclude) => format!("Leave out --exclude {}", super::text::quote(&exclude.to_string())),
+            Some(exclude) => format!("Leave out --exclude {}", crate::text::quote(&exclude.to_string())),
             None => self
                 .left
                 .iter()

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::catalog::ObjectName;
-use crate::target::{Existing, Facts};
+use crate::facts::{Existing, Facts};
 
 /// How names are compared in a SQL dialect.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +64,7 @@ pub(crate) fn further_table(object: &ObjectName, suffix: &str) -> String {
 }
 
 /// The object's name in the target.
-pub(crate) fn mapped(name: &ObjectName, map: &BTreeMap<String, String>) -> ObjectName {
+pub fn mapped(name: &ObjectName, map: &BTreeMap<String, String>) -> ObjectName {
     let schema = name.schema.as_ref().map(|schema| map.get(schema).unwrap_or(schema).clone());
     ObjectName { kind: name.kind.clone(), schema, name: name.name.clone() }
 }

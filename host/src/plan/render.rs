@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::text::{bytes, count, counted, escape};
+use crate::text::{bytes, count, counted, escape};
 use super::{Action, Finding, Plan, Severity, Step};
 
 /// Steps that are shown, and findings of each severity; the rest is counted.
@@ -51,7 +51,7 @@ fn steps(steps: &[Step], out: &mut String) {
             writeln!(out, "  {action:w0$}  {object:w1$}  {into:w2$}  {row_count:>w3$}  {byte_count:>w4$}  {reason}");
     }
     if let Some(more) = steps.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-        let _ = writeln!(out, "  … and {}", counted(more, "more step"));
+        let _ = writeln!(out, "  … and {}", counted(more as u64, "more step"));
     }
     out.push('\n');
 }
@@ -78,16 +78,16 @@ fn totals(plan: &Plan, out: &mut String) {
     let _ = writeln!(
         out,
         "{} of {}: {} in {}; {} to read, about {} in the target",
-        counted(totals.objects as usize, "object"),
-        counted(plan.steps.len(), "step"),
-        counted(totals.rows as usize, "row"),
-        counted(totals.parts as usize, "part"),
+        counted(totals.objects, "object"),
+        counted(plan.steps.len() as u64, "step"),
+        counted(totals.rows, "row"),
+        counted(totals.parts, "part"),
         bytes(totals.read_bytes),
         bytes(totals.target_bytes),
     );
     if !plan.schemas.is_empty() {
         let schemas: Vec<_> = plan.schemas.iter().map(|schema| escape(schema)).collect();
-        let _ = writeln!(out, "Schemas to create: {}", super::text::list(&schemas));
+        let _ = writeln!(out, "Schemas to create: {}", crate::text::list(&schemas));
     }
 }
 

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 
 use super::glob::fits;
 use super::suggest::close;
-use super::text::{escape, list};
+use crate::text::{escape, list};
 use super::{Options, Selector};
 
 /// Positions in `catalog.objects`, ascending, of the objects that the options select.

@@ -19,6 +19,9 @@ impl SqliteTarget {
 }
 
 impl Target for SqliteTarget {
+    fn location(&self) -> String {
+        unimplemented!()
+    }
     fn inspect(&self) -> Result<Facts> {
         unimplemented!()
     }

@@ -6,7 +6,7 @@ use super::*;
 use crate::catalog::ObjectName;
 use crate::plan::Policy;
 use crate::plan::fixture::{Sample, assert_findings, name, object, plugin, selectors};
-use crate::target::Existing;
+use crate::facts::Existing;
 
 fn order(plan: &Plan) -> Vec<String> {
     plan.steps.iter().map(|step| step.object.to_string()).collect()

@@ -26,7 +26,7 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 }
 
 /// JSON text with the same characters written as `\u001b`. They can only be inside strings, where that means the same.
-pub(super) fn escape_json(json: &str, out: &mut String) {
+pub(crate) fn escape_json(json: &str, out: &mut String) {
     for c in json.chars() {
         if is_unsafe(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
@@ -69,8 +69,8 @@ pub fn list<T: std::fmt::Display>(items: &[T]) -> String {
 }
 
 /// `1 object`, `2 objects`.
-pub fn counted(number: usize, noun: &str) -> String {
-    format!("{} {noun}{}", count(number as u64), if number == 1 { "" } else { "s" })
+pub fn counted(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 /// `1234567` as `1,234,567`.
