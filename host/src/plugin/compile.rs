@@ -14,7 +14,7 @@ use super::text::harmless;
 use crate::catalog::Digest;
 use crate::error::{Error, Result};
 
-mod child;
+pub(super) mod child;
 
 pub use child::compile_file;
 

@@ -42,11 +42,13 @@ pub(super) fn classify(error: &wasmtime::Error, state: &State) -> Error {
     }
     // The reason is the last cause; before it come the backtrace and what was being done.
     let cause = error.root_cause().to_string();
-    let code = plain_code(&cause);
-    Error::new(
-        code,
-        format!("{} broke off while it {}: {}", state.who, state.phase, harmless(&cause, state.limits.text_bytes)),
-    )
+    let (code, reason) = match plain_code(&cause) {
+        code @ "plugin.hostcall_limit" => {
+            (code, format!("it passed more than {} bytes in one call", state.limits.hostcall_bytes))
+        }
+        code => (code, harmless(&cause, state.limits.text_bytes)),
+    };
+    Error::new(code, format!("{} was stopped while it {}: {reason}", state.who, state.phase))
 }
 
 fn stopped(stop: Stop, state: &State) -> Error {
@@ -84,7 +86,7 @@ fn trapped(trap: Trap, error: &wasmtime::Error, state: &State) -> Error {
         }
         other => other.to_string(),
     };
-    let place = place(error).map(|function| format!(" in {function}")).unwrap_or_default();
+    let place = place(error).map(|function| format!(" (in {function})")).unwrap_or_default();
     let text = harmless(&format!("{reason}{place}"), state.limits.text_bytes);
     Error::new("plugin.trap", format!("{} stopped with a fault while it {}: {text}", state.who, state.phase))
 }
@@ -94,14 +96,17 @@ fn panic_message(state: &State) -> Option<String> {
     state.log.last_error().map(str::to_owned)
 }
 
-/// The innermost function that has a name and is not the panic machinery.
+/// The innermost function that has a name and is neither the panic machinery nor the export itself.
 fn place(error: &wasmtime::Error) -> Option<String> {
-    const MACHINERY: [&str; 5] = ["panic", "__rust", "std::", "core::", "alloc::"];
+    const MACHINERY: [&str; 6] = ["panic", "__rust", "std::", "core::", "alloc::", "reinstate:plugin/"];
     let trace = error.downcast_ref::<WasmBacktrace>()?.to_string();
     // Each frame is a line `0: 0x1234 - module!function`; only the printed form is demangled.
     let names = trace.lines().filter_map(|line| line.split_once(" - ")?.1.split_once('!').map(|(_, name)| name.trim()));
-    let mut names = names.filter(|name| !name.starts_with('<') || !name.contains("wasm function"));
-    names.find(|name| !MACHINERY.iter().any(|word| name.contains(word))).map(str::to_owned)
+    let mut names = names.filter(|name| !name.starts_with("<wasm function"));
+    let name = names.find(|name| !MACHINERY.iter().any(|word| name.contains(word)))?;
+    // The last part of a Rust name is a digest of the crate.
+    let path = name.rsplit_once("::h").filter(|(_, digest)| digest.len() == 16).map_or(name, |(path, _)| path);
+    Some(path.to_owned())
 }
 
 /// The engine words these only as text.

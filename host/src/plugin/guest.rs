@@ -68,7 +68,8 @@ impl Instance {
         rest: &mut Rest,
         export: impl FnOnce(&HandlerPlugin, &mut Store<State>) -> wasmtime::Result<Result<T, Failure>>,
     ) -> (Option<Self>, Result<T>) {
-        failpoint::hit(&format!("plugin.{}.before", phase.name()));
+        let (before, after) = phase.fail_points();
+        failpoint::hit(before);
         self.store.data_mut().begin_call(phase, rest.work.take());
         self.store.set_epoch_deadline(LOOK_TICKS);
         let clock = Clock::start();
@@ -79,7 +80,7 @@ impl Instance {
         let result = settle(answer, state);
         rest.work = state.work.take();
         rest.log.extend(state.log.end_call());
-        failpoint::hit(&format!("plugin.{}.after", phase.name()));
+        failpoint::hit(after);
         ((!broken).then_some(self), result)
     }
 

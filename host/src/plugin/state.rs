@@ -35,15 +35,15 @@ impl Phase {
         matches!(self, Self::Begin | Self::Restore(_) | Self::End)
     }
 
-    /// The fail points around the call.
-    pub(super) fn name(self) -> &'static str {
+    /// The fail points before and after the call.
+    pub(super) fn fail_points(self) -> (&'static str, &'static str) {
         match self {
-            Self::Describe => "describe",
-            Self::Plan => "plan",
-            Self::Begin => "begin",
-            Self::Restore(_) => "restore",
-            Self::End => "end",
-            Self::Verify => "verify",
+            Self::Describe => ("plugin.describe", "plugin.describe.done"),
+            Self::Plan => ("plugin.plan", "plugin.plan.done"),
+            Self::Begin => ("plugin.begin", "plugin.begin.done"),
+            Self::Restore(_) => ("plugin.restore", "plugin.restore.done"),
+            Self::End => ("plugin.end", "plugin.end.done"),
+            Self::Verify => ("plugin.verify", "plugin.verify.done"),
         }
     }
 }
@@ -207,7 +207,7 @@ impl State {
 
     /// A fault of the plugin's.
     pub(super) fn blame(&self, code: &'static str, what: &str) -> Error {
-        Error::new(code, format!("{} {what} while it {}", self.who, self.phase))
+        blame(&self.who, self.phase, code, what)
     }
 
     fn may_write(&self, what: &str) -> Result<()> {
@@ -218,14 +218,13 @@ impl State {
     }
 
     fn work(&mut self) -> Result<&mut dyn Work> {
-        if self.work.is_none() {
-            return Err(self.blame("plugin.out_of_scope", "asked for a stage"));
+        match self.work.as_deref_mut() {
+            Some(work) => Ok(work),
+            None if matches!(self.phase, Phase::Describe | Phase::Plan) => {
+                Err(blame(&self.who, self.phase, "plugin.out_of_scope", "asked for a stage"))
+            }
+            None => Err(Error::new("host.internal", "A plugin was called without an open unit")),
         }
-        // Checked above; the borrow checker does not take the shorter form.
-        self.work
-            .as_deref_mut()
-            .map(|work| work as &mut dyn Work)
-            .ok_or_else(|| Error::new("host.internal", "No stage"))
     }
 
     fn retain(&mut self, bytes: usize) -> Result<()> {
@@ -246,6 +245,10 @@ impl State {
         }
         Ok(())
     }
+}
+
+fn blame(who: &str, phase: Phase, code: &'static str, what: &str) -> Error {
+    Error::new(code, format!("{who} {what} while it {phase}"))
 }
 
 /// What a definition takes, roughly: its length as JSON.

@@ -35,6 +35,8 @@ pub(super) fn compile(wasm: &Wasm, compiler: &Path, limits: &Limits) -> Result<C
     let mut said = tempfile::tempfile().map_err(fault)?;
     let mut command = Command::new(compiler);
     command.args(["plugin", "compile"]).arg(&input).arg(&output);
+    // Each thread takes address space, which is what is limited.
+    command.env("RAYON_NUM_THREADS", "2");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said.try_clone().map_err(fault)?);
     let child = command.spawn().map_err(fault)?;
     match wait(child, limits.compile_time).map_err(fault)? {
@@ -81,6 +83,11 @@ pub fn compile_file(input: &Path, output: &Path, limits: &Limits) -> Result<()> 
     // Twice the time on all processors, in case whoever waits is gone.
     let processors = thread::available_parallelism().map_or(1, |count| count.get() as u64);
     limit(Resource::Cpu, limits.compile_time.as_secs().saturating_add(1).saturating_mul(2 * processors))?;
+    translate(input, output, limits)
+}
+
+/// Compiles, in this process as it is.
+pub(in crate::plugin) fn translate(input: &Path, output: &Path, limits: &Limits) -> Result<()> {
     let wasm = Wasm::open(input, limits.component_bytes)?;
     let code = engine()?.precompile_component(&wasm.bytes).map_err(|error| uncompilable(&error))?;
     fs::write(output, code).map_err(|error| Error::new("host.io", format!("{}: {error}", output.display())))

@@ -141,7 +141,7 @@ fn a_foreign_component_is_compiled_by_another_process() {
         load::foreign(&COMPONENT, &options).err().map(|error| format!("{}: {error}", error.code()))
     };
     let code = folder.path().join("code");
-    compile_file(&COMPONENT, &code, &Limits { compile_bytes: 1 << 40, ..Limits::default() }).unwrap();
+    compile::child::translate(&COMPONENT, &code, &Limits::default()).unwrap();
     assert_eq!(compiler("good", &format!("[ \"$1 $2\" = 'plugin compile' ] && cp {} \"$4\"", code.display())), None);
 
     let cases = [
