@@ -1,5 +1,9 @@
 //! Writing reinstate's own archives.
 
+pub(crate) mod attributes;
+pub(crate) mod batches;
+pub(crate) mod sql;
+
 use std::io::Write;
 use std::path::Path;
 

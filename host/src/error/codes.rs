@@ -41,6 +41,7 @@ pub const ALL: &[(&str, Kind, &str)] = &[
     ("archive.not_found", Refused, "There is no archive at that place"),
     ("archive.trailing_data", Refused, "Bytes follow the archive's end"),
     ("archive.truncated", Refused, "The archive ends early"),
+    ("backup.unsupported", Refused, "The source holds something that an archive cannot carry"),
     ("catalog.bad_manifest", Refused, "The manifest cannot be understood"),
     ("catalog.unrecognised", Refused, "No layout knows this archive"),
     ("host.internal", Failed, "A fault of the host itself"),

@@ -1,0 +1,1 @@
+//! Packs whole folders and reads the archives back.
