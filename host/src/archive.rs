@@ -1,10 +1,32 @@
 //! One sealed backup: its container, an index of members, strict reading under limits.
 
+use std::fs::{self, File};
 use std::io::Read;
-use std::path::PathBuf;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
-use crate::error::Result;
+use crate::cancel::Cancel;
+use crate::error::{Error, Result};
 use crate::source::Location;
+
+mod folder;
+mod header;
+mod index;
+mod keep;
+mod path;
+mod pax;
+pub(crate) mod stream;
+mod tarfile;
+mod walk;
+
+use folder::Folder;
+use index::Index;
+use stream::Compression;
+use tarfile::Section;
+
+/// The member that a folder must have to be an unpacked archive.
+pub(crate) const MANIFEST: &str = "manifest.json";
 
 /// What an archive may ask of us before it is refused.
 #[derive(Debug, Clone)]
@@ -32,6 +54,8 @@ pub struct OpenOptions {
     pub limits: Limits,
     /// Where a stream that cannot seek is spooled; the system's folder for temporary files when absent.
     pub spool: Option<PathBuf>,
+    /// Stops the spooling of a long stream.
+    pub cancel: Cancel,
 }
 
 /// A member of the container, as it is stored.
@@ -46,7 +70,24 @@ pub struct Member {
 
 /// An open archive; members can be read side by side and in any order.
 #[derive(Debug)]
-pub struct Archive {}
+pub struct Archive {
+    location: String,
+    limits: Limits,
+    index: Index,
+    store: Store,
+    /// Where the spool of a stream was kept.
+    kept: OnceLock<PathBuf>,
+}
+
+/// Where the bytes of members are.
+#[derive(Debug)]
+enum Store {
+    /// A tar file that the operator named.
+    Tar(Arc<File>),
+    /// A tar file without a name that was made of a stream which cannot be read again.
+    Stream(Arc<File>),
+    Folder(Folder),
+}
 
 impl Default for Limits {
     fn default() -> Self {
@@ -65,34 +106,121 @@ impl Default for Limits {
 impl Archive {
     /// Opens an archive and reads its index, refusing what breaks a rule.
     pub fn open(location: &Location, options: &OpenOptions) -> Result<Self> {
-        let _ = (location, options);
-        unimplemented!()
+        match location {
+            Location::Stdin => Self::from_stream(std::io::stdin().lock(), options),
+            Location::Path(path) => Self::from_path(path, options),
+        }
+    }
+
+    /// Reads an archive from a stream that cannot seek, to its end, into the spool.
+    pub fn from_stream(stream: impl Read, options: &OpenOptions) -> Result<Self> {
+        let (spool, members) = stream::spool(stream, options)?;
+        Self::new("-".into(), options, members, Store::Stream(Arc::new(spool)))
+    }
+
+    fn from_path(path: &Path, options: &OpenOptions) -> Result<Self> {
+        let unreadable = |error| unreadable(path, error);
+        let place = std::path::absolute(path).map_err(unreadable)?;
+        let location = place.display().to_string();
+        let sort = fs::metadata(&place).map_err(unreadable)?.file_type();
+        if sort.is_dir() {
+            let folder = Folder::open(&place).map_err(unreadable)?;
+            let members = folder.members(&options.limits)?;
+            return Self::new(location, options, members, Store::Folder(folder));
+        }
+        let file = File::open(&place).map_err(unreadable)?;
+        if sort.is_file() && compression(&file).map_err(unreadable)? == Compression::None {
+            let members = tarfile::members(&file, &options.limits)?;
+            return Self::new(location, options, members, Store::Tar(Arc::new(file)));
+        }
+        let (spool, members) = stream::spool(&file, options)?;
+        let spool = Arc::new(spool);
+        // A compressed file can be read again; a pipe with a name cannot.
+        let store = if sort.is_file() { Store::Tar(spool) } else { Store::Stream(spool) };
+        Self::new(location, options, members, store)
+    }
+
+    fn new(location: String, options: &OpenOptions, members: Vec<Member>, store: Store) -> Result<Self> {
+        let index = Index::new(members)?;
+        Ok(Self { location, limits: options.limits.clone(), index, store, kept: OnceLock::new() })
     }
 
     /// Where it is, as the operator wrote it (absolute for files); the spool's path for a stream that was kept.
     pub fn location(&self) -> String {
-        unimplemented!()
+        match self.kept.get() {
+            Some(place) => place.display().to_string(),
+            None => self.location.clone(),
+        }
+    }
+
+    /// Whether the archive came as a stream that cannot be read again, so that a job which may have to be resumed
+    /// must [keep](Self::keep_spool) it.
+    pub fn is_stream(&self) -> bool {
+        matches!(self.store, Store::Stream(_)) && self.kept.get().is_none()
+    }
+
+    /// Keeps the spool of a stream as a plain tar file at `place`, where it can be opened again; from then on it is the
+    /// archive's location, and whoever kept it removes it. Does nothing for an archive that has a place of its own.
+    pub fn keep_spool(&self, place: &Path) -> Result<()> {
+        let Store::Stream(spool) = &self.store else {
+            return Ok(());
+        };
+        let failed =
+            |error| Error::new("host.io", format!("The archive cannot be kept at {}: {error}", place.display()));
+        let place = std::path::absolute(place).map_err(failed)?;
+        keep::keep(spool, &place).map_err(failed)?;
+        // A second call leaves the first place as the location; both hold the archive.
+        let _ = self.kept.set(place);
+        Ok(())
     }
 
     /// What it may ask of us.
     pub fn limits(&self) -> &Limits {
-        unimplemented!()
+        &self.limits
     }
 
     /// Its members, in order.
     pub fn members(&self) -> &[Member] {
-        unimplemented!()
+        self.index.members()
     }
 
     /// The member of that name.
     pub fn member(&self, path: &str) -> Option<&Member> {
-        let _ = path;
-        unimplemented!()
+        self.position(path).map(|number| &self.members()[number])
+    }
+
+    /// The number of the member of that name.
+    pub(crate) fn position(&self, path: &str) -> Option<usize> {
+        self.index.position(path)
     }
 
     /// A member's stored bytes.
     pub fn read(&self, member: &Member) -> Result<Box<dyn Read + Send>> {
-        let _ = member;
-        unimplemented!()
+        match &self.store {
+            Store::Tar(file) | Store::Stream(file) => {
+                Ok(Box::new(Section { file: file.clone(), offset: member.offset, left: member.size }))
+            }
+            Store::Folder(folder) => {
+                let file = folder.file(member).map_err(|error| {
+                    let message = format!("The archive's entry {} cannot be read: {error}", member.path);
+                    Error::new("archive.io", message).entry(&member.path)
+                })?;
+                Ok(Box::new(file.take(member.size)))
+            }
+        }
     }
+}
+
+fn compression(file: &File) -> std::io::Result<Compression> {
+    let mut head = [0; 8];
+    let read = file.read_at(&mut head, 0)?;
+    Ok(Compression::detect(&head[..read]))
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> Error {
+    let path = path.display();
+    if error.kind() == std::io::ErrorKind::NotFound {
+        return Error::new("archive.not_found", format!("There is no archive at {path}; check the path"));
+    }
+    Error::new("archive.io", format!("The archive {path} cannot be read: {error}"))
 }

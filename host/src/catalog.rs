@@ -5,6 +5,19 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::archive::Archive;
+use crate::error::Result as Fallible;
+
+mod agree;
+mod inflate;
+pub(crate) mod manifest;
+pub mod payload;
+mod verify;
+
+use manifest::Manifest;
+pub use manifest::Totals;
+pub use verify::verify;
+
 /// What an object is called. Kinds outside schemas (users, say) have none.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectName {
@@ -84,6 +97,14 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+impl Digest {
+    /// The digest of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        use sha2::Digest as _;
+        Self(sha2::Sha256::digest(bytes).into())
+    }
+}
+
 /// One payload of an object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -145,15 +166,22 @@ pub struct Catalog {
     pub digest: Digest,
 }
 
-pub mod payload;
-
-use crate::archive::Archive;
-use crate::error::Result as Fallible;
-
 impl Catalog {
     /// Reads the manifest of reinstate's own archives and holds it against the archive's index.
     pub fn read(archive: &Archive) -> Fallible<Self> {
-        let _ = archive;
-        unimplemented!()
+        let bytes = agree::manifest_bytes(archive)?;
+        let digest = Digest::of(&bytes);
+        agree::check_digest(archive, digest)?;
+        let Manifest { backup, objects } = manifest::parse(&bytes)?;
+        // The bytes are no longer needed and may be large.
+        drop(bytes);
+        agree::check_objects(archive, &objects)?;
+        Ok(Self { backup, objects, digest })
+    }
+
+    /// What its objects add up to.
+    pub fn totals(&self) -> Totals {
+        // Reading refused sums that are beyond every number.
+        manifest::add_up(&self.objects).unwrap_or_default()
     }
 }
