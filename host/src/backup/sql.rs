@@ -136,7 +136,9 @@ fn token(text: &str, dialect: Dialect) -> Result<(TokenKind, usize), String> {
             let end = text.find(']').ok_or("a quoted name does not end")?;
             Ok((TokenKind::Quoted, end + 1))
         }
-        '$' if dialect == Dialect::Postgresql => Ok(dollar(text)?.map_or((TokenKind::Symbol, 1), |n| (TokenKind::Literal, n))),
+        '$' if dialect == Dialect::Postgresql => {
+            Ok(dollar(text)?.map_or((TokenKind::Symbol, 1), |n| (TokenKind::Literal, n)))
+        }
         'e' | 'E' | 'x' | 'X' | 'b' | 'B' | 'n' | 'N' if second == Some('\'') => {
             let escapes = first.eq_ignore_ascii_case(&'e') && dialect == Dialect::Postgresql;
             Ok((TokenKind::Literal, 1 + quoted(&text[1..], '\'', escapes)?))

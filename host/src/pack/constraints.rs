@@ -66,7 +66,11 @@ fn key(cursor: &mut Cursor<'_>, name: Option<String>, notes: &mut Vec<&'static s
     Ok(Key { name, columns, automatic: false })
 }
 
-fn foreign_key(cursor: &mut Cursor<'_>, name: Option<String>, notes: &mut Vec<&'static str>) -> Result<ForeignKey, String> {
+fn foreign_key(
+    cursor: &mut Cursor<'_>,
+    name: Option<String>,
+    notes: &mut Vec<&'static str>,
+) -> Result<ForeignKey, String> {
     let columns = cursor.names()?;
     let found = references(cursor)?;
     if !found.columns.is_empty() && found.columns.len() != columns.len() {
@@ -103,13 +107,17 @@ mod tests {
     fn constraints_are_taken_apart() {
         let cases = [
             ("PRIMARY KEY (a, \"B c\")", Constraint::Primary(key(&["a", "B c"])), &[] as &[&str]),
-            ("UNIQUE (a) INCLUDE (b) DEFERRABLE INITIALLY DEFERRED", Constraint::Unique(key(&["a"])), &[
-                "INCLUDE",
-                "INITIALLY DEFERRED",
-            ]),
+            (
+                "UNIQUE (a) INCLUDE (b) DEFERRABLE INITIALLY DEFERRED",
+                Constraint::Unique(key(&["a"])),
+                &["INCLUDE", "INITIALLY DEFERRED"],
+            ),
             (
                 "CHECK (((a > 0) AND (b <> ')'::text))) NOT VALID",
-                Constraint::Check(Check { name: Some("c".into()), expression: "((a > 0) AND (b <> ')'::text))".into() }),
+                Constraint::Check(Check {
+                    name: Some("c".into()),
+                    expression: "((a > 0) AND (b <> ')'::text))".into(),
+                }),
                 &["NOT VALID"],
             ),
             ("NOT NULL a", Constraint::NotNull, &[]),

@@ -160,7 +160,9 @@ fn quoted_end(bytes: &[u8], start: usize, ended: bool) -> Result<Option<usize>, 
 fn plain_end(bytes: &[u8], start: usize, ended: bool) -> Result<Option<usize>, &'static str> {
     let end = match memchr3(b',', b'\n', b'"', &bytes[start..]) {
         Some(found) if bytes[start + found] == b'"' => return Err("A quote stands inside a field without quotes"),
-        Some(found) if bytes[start + found] == b'\n' && found > 0 && bytes[start + found - 1] == b'\r' => start + found - 1,
+        Some(found) if bytes[start + found] == b'\n' && found > 0 && bytes[start + found - 1] == b'\r' => {
+            start + found - 1
+        }
         Some(found) => start + found,
         None if ended => bytes.len(),
         None => return Ok(None),
@@ -220,7 +222,11 @@ mod tests {
         for (text, expected) in cases {
             let expected: Rows = expected.iter().map(|row| some(row)).collect();
             for step in [1, 2, 3, 1000] {
-                assert_eq!(rows(text.as_bytes(), step).unwrap(), (expected.clone(), (*text).to_owned()), "{text:?} {step}");
+                assert_eq!(
+                    rows(text.as_bytes(), step).unwrap(),
+                    (expected.clone(), (*text).to_owned()),
+                    "{text:?} {step}"
+                );
             }
         }
     }

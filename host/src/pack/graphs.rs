@@ -47,7 +47,13 @@ pub(crate) fn pack(writer: &mut Writer, source: &Source<'_>) -> Result<()> {
     Ok(())
 }
 
-fn graph(writer: &mut Writer, source: &Source<'_>, name: &str, files: &GraphFiles, document: &documents::Graph) -> Result<()> {
+fn graph(
+    writer: &mut Writer,
+    source: &Source<'_>,
+    name: &str,
+    files: &GraphFiles,
+    document: &documents::Graph,
+) -> Result<()> {
     writer.object(source.object("graph", name), depends(source, document))?;
     let known = |columns: &Option<Vec<documents::Column>>| {
         columns.as_ref().map(|columns| columns.iter().map(types::column).collect::<Vec<_>>())
@@ -86,7 +92,8 @@ fn agree(nodes: &mut Nodes, edges: &mut Edges) {
     let (key, source, target) = (&nodes.key, &edges.source, &edges.target);
     let is_end = |column: &&mut Column| column.name == *source || column.name == *target;
     let ends = edges.columns.iter_mut().filter(is_end);
-    let mut columns: Vec<&mut Column> = nodes.columns.iter_mut().filter(|column| column.name == *key).chain(ends).collect();
+    let mut columns: Vec<&mut Column> =
+        nodes.columns.iter_mut().filter(|column| column.name == *key).chain(ends).collect();
     let mixed = columns.windows(2).any(|pair| pair[0].values != pair[1].values);
     if mixed {
         columns.iter_mut().for_each(|column| as_text(column));
@@ -97,8 +104,13 @@ fn agree(nodes: &mut Nodes, edges: &mut Edges) {
 fn depends(source: &Source<'_>, document: &documents::Graph) -> Vec<ObjectName> {
     let own = |table: &&TableName| table.schema.as_ref().is_none_or(|schema| source.is_own_schema(schema, &table.name));
     let packed = |table: &&TableName| source.contents.tables.contains_key(&table.name);
-    let mut found: Vec<ObjectName> =
-        document.source_tables.iter().filter(own).filter(packed).map(|table| source.object("table", &table.name)).collect();
+    let mut found: Vec<ObjectName> = document
+        .source_tables
+        .iter()
+        .filter(own)
+        .filter(packed)
+        .map(|table| source.object("table", &table.name))
+        .collect();
     found.sort();
     found.dedup();
     found

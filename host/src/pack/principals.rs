@@ -10,8 +10,8 @@ use crate::backup::attributes::raw;
 use crate::catalog::ObjectName;
 use crate::error::Result;
 
-use super::documents::{Membership, Permission, Principal, Token};
 use super::Source;
+use super::documents::{Membership, Permission, Principal, Token};
 use super::input::bad;
 
 /// Members of `attributes` that would carry a clear secret.
@@ -39,7 +39,8 @@ struct Attributes<'a> {
 /// Writes every role, then every user.
 pub(crate) fn pack(writer: &mut Writer, source: &Source<'_>) -> Result<()> {
     let documents = &source.contents.documents;
-    for (kind, file, principals) in [("role", "roles.json", &documents.roles), ("user", "users.json", &documents.users)] {
+    for (kind, file, principals) in [("role", "roles.json", &documents.roles), ("user", "users.json", &documents.users)]
+    {
         let mut seen = BTreeSet::new();
         for principal in principals {
             if !seen.insert(&principal.name) {
@@ -47,8 +48,10 @@ pub(crate) fn pack(writer: &mut Writer, source: &Source<'_>) -> Result<()> {
             }
             check_secrets(file, principal)?;
             let login = login(kind, file, principal)?;
-            let permissions: Vec<Permission> = principal.permissions.iter().map(|one| permission(source, one)).collect();
-            writer.object(ObjectName::new(kind, None, &principal.name), depends(source, kind, principal, &permissions))?;
+            let permissions: Vec<Permission> =
+                principal.permissions.iter().map(|one| permission(source, one)).collect();
+            writer
+                .object(ObjectName::new(kind, None, &principal.name), depends(source, kind, principal, &permissions))?;
             writer.attributes(raw(&attributes(principal, login, permissions))?)?;
         }
     }
@@ -69,7 +72,9 @@ fn check_secrets(file: &str, principal: &Principal) -> Result<()> {
 
 fn login(kind: &str, file: &str, principal: &Principal) -> Result<bool> {
     match (kind, principal.login) {
-        ("role", Some(true)) => Err(bad(file, format!("{} may sign in; make it an element of users.json", principal.name))),
+        ("role", Some(true)) => {
+            Err(bad(file, format!("{} may sign in; make it an element of users.json", principal.name)))
+        }
         ("role", _) => Ok(false),
         (_, login) => Ok(login.unwrap_or(true)),
     }

@@ -35,7 +35,8 @@ struct Routine<'a> {
 pub(crate) fn pack(writer: &mut Writer, source: &Source<'_>, notes: &mut Vec<String>) -> Result<()> {
     let functions = &source.contents.documents.functions;
     let of_kind = |function: &&documents::Function| function.kind.as_deref() == Some(ENVIRONMENT);
-    let environments: BTreeSet<&str> = functions.iter().filter(of_kind).map(|function| function.name.as_str()).collect();
+    let environments: BTreeSet<&str> =
+        functions.iter().filter(of_kind).map(|function| function.name.as_str()).collect();
     let mut seen = BTreeSet::new();
     for function in functions {
         let name = object(source, function)?;
@@ -104,7 +105,6 @@ fn packages(writer: &mut Writer, source: &Source<'_>, function: &documents::Func
     Ok(())
 }
 
-
 /// Notes files of `environments/` that no environment lists.
 fn unlisted(source: &Source<'_>, environments: &BTreeSet<&str>, notes: &mut Vec<String>) {
     for (name, files) in &source.contents.packages {
@@ -113,8 +113,11 @@ fn unlisted(source: &Source<'_>, environments: &BTreeSet<&str>, notes: &mut Vec<
             continue;
         }
         let functions = &source.contents.documents.functions;
-        let listed: BTreeSet<&String> =
-            functions.iter().filter(|function| function.name == *name).flat_map(|function| &function.packages).collect();
+        let listed: BTreeSet<&String> = functions
+            .iter()
+            .filter(|function| function.name == *name)
+            .flat_map(|function| &function.packages)
+            .collect();
         let left = files.iter().filter(|file| !listed.contains(file));
         notes.extend(left.map(|file| format!("environments/{name}/{file}")));
     }

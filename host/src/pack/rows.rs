@@ -38,7 +38,10 @@ pub(crate) fn same_names(path: &str, found: &[String], known: &[Column]) -> Resu
     if found == known {
         return Ok(());
     }
-    Err(bad(path, format!("Its columns are {}, and columns.json says {}; make them agree", found.join(", "), known.join(", "))))
+    Err(bad(
+        path,
+        format!("Its columns are {}, and columns.json says {}; make them agree", found.join(", "), known.join(", ")),
+    ))
 }
 
 /// Refuses names that are empty or not unique.
@@ -89,7 +92,9 @@ fn csv(writer: &mut Writer, file: std::fs::File, path: &str, known: Option<Vec<C
 
 fn entry(writer: &mut Writer, chunk: &[u8], rows: u64) -> Result<()> {
     let mut entry = writer.entry("csv")?;
-    entry.write_all(chunk).map_err(|error| Error::new("host.io", format!("The archive could not be written: {error}")))?;
+    entry
+        .write_all(chunk)
+        .map_err(|error| Error::new("host.io", format!("The archive could not be written: {error}")))?;
     entry.finish(Some(rows))
 }
 

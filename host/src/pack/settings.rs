@@ -45,7 +45,9 @@ pub(crate) fn settings(folder: &Path, documents: &Documents, options: &PackOptio
 fn created(given: Option<&str>, id: Option<&str>, now: &str) -> Result<String> {
     let time = |text: &str| text.parse::<Timestamp>().map(|time| time.to_string());
     match (given, id) {
-        (Some(given), _) => time(given).map_err(|error| bad(PACK, format!("`created` is no time of RFC 3339: {error}"))),
+        (Some(given), _) => {
+            time(given).map_err(|error| bad(PACK, format!("`created` is no time of RFC 3339: {error}")))
+        }
         (None, Some(id)) => Ok(time(id).unwrap_or_else(|_| Timestamp::UNIX_EPOCH.to_string())),
         (None, None) => Ok(now.to_owned()),
     }

@@ -84,8 +84,18 @@ fn document(input: &Input, name: &str, documents: &mut Documents) -> Result<bool
 /// Notes what is left out; what would be read if it were a regular file is refused instead.
 fn ignore(ignored: &mut Vec<String>, folder: &str, item: &Item) -> Result<()> {
     const PLACES: [&str; 12] = [
-        "tables", "graphs", "environments", "pack.json", "columns.json", "constraints.json", "indexes.json", "views.json",
-        "functions.json", "users.json", "roles.json", "graphs.json",
+        "tables",
+        "graphs",
+        "environments",
+        "pack.json",
+        "columns.json",
+        "constraints.json",
+        "indexes.json",
+        "views.json",
+        "functions.json",
+        "users.json",
+        "roles.json",
+        "graphs.json",
     ];
     let path = join(folder, &item.name);
     let wanted = PLACES.contains(&path.as_str()) || (!folder.is_empty() && row_form(&item.name).is_some());
@@ -126,7 +136,10 @@ fn tables(input: &Input, contents: &mut Contents) -> Result<()> {
             (Kind::File, Some((name, form))) => {
                 let file = RowFile { path: join("tables", &item.name), form };
                 if let Some(other) = contents.tables.insert(name.to_owned(), file) {
-                    return Err(bad(&other.path, format!("The table {name} has a second file, {}; keep one", item.name)));
+                    return Err(bad(
+                        &other.path,
+                        format!("The table {name} has a second file, {}; keep one", item.name),
+                    ));
                 }
             }
             _ => ignore(&mut contents.ignored, "tables", &item)?,

@@ -48,11 +48,14 @@ fn definitions<'a>(source: &'a Source<'_>, notes: &mut Vec<String>) -> Result<BT
     for document in &documents.constraints {
         let name = document.name.as_deref().unwrap_or("without a name");
         if document.table == "-" {
-            notes.push(format!("{CONSTRAINTS}: {name} (a check of a domain; the columns keep their values without it)"));
+            notes
+                .push(format!("{CONSTRAINTS}: {name} (a check of a domain; the columns keep their values without it)"));
             continue;
         }
         let table = tables.get_mut(document.table.as_str());
-        let table = table.ok_or_else(|| bad(CONSTRAINTS, format!("{name} is for the table {}, which is not packed", document.table)))?;
+        let table = table.ok_or_else(|| {
+            bad(CONSTRAINTS, format!("{name} is for the table {}, which is not packed", document.table))
+        })?;
         constraint(source, document, table, notes)
             .map_err(|message| bad(CONSTRAINTS, format!("{name} of table {}: {message}", document.table)))?;
     }
@@ -122,7 +125,10 @@ fn index(source: &Source<'_>, document: &documents::Index, notes: &mut Vec<Strin
     };
     if parsed.table != document.table || parsed.index.name != *name {
         let (table, index) = (&parsed.table, &parsed.index.name);
-        return Err(bad(INDEXES, format!("{name} of table {} has the definition of {index} of table {table}", document.table)));
+        return Err(bad(
+            INDEXES,
+            format!("{name} of table {} has the definition of {index} of table {table}", document.table),
+        ));
     }
     notes.extend(parsed.notes.iter().map(|note| format!("{INDEXES}: {note} of {name}")));
     Ok(Some(parsed.index))
@@ -130,7 +136,8 @@ fn index(source: &Source<'_>, document: &documents::Index, notes: &mut Vec<Strin
 
 /// Tables of this folder that the foreign keys refer to.
 fn depends(source: &Source<'_>, name: &str, table: &Table) -> Vec<ObjectName> {
-    let parents: BTreeSet<&str> = table.foreign_keys.iter().filter(|key| key.schema.is_none()).map(|key| key.table.as_str()).collect();
+    let parents: BTreeSet<&str> =
+        table.foreign_keys.iter().filter(|key| key.schema.is_none()).map(|key| key.table.as_str()).collect();
     let packed = parents.into_iter().filter(|parent| *parent != name && source.contents.tables.contains_key(*parent));
     packed.map(|parent| source.object("table", parent)).collect()
 }

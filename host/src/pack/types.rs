@@ -32,9 +32,8 @@ fn declared(written: &str, udt: Option<&str>) -> String {
 /// How values of an SQL type travel. Numbers with a scale, times, arrays and all else stay text, which is exact.
 fn sql_values(sql: &str) -> Values {
     match sql.to_ascii_lowercase().as_str() {
-        "int2" | "int4" | "int8" | "smallint" | "integer" | "int" | "bigint" | "serial" | "smallserial" | "bigserial" => {
-            Values::Integer
-        }
+        "int2" | "int4" | "int8" | "smallint" | "integer" | "int" | "bigint" | "serial" | "smallserial"
+        | "bigserial" => Values::Integer,
         "bool" | "boolean" => Values::Boolean,
         "float4" | "float8" | "real" | "double precision" => Values::Real,
         "bytea" | "blob" => Values::Bytes,

@@ -30,7 +30,12 @@ pub(crate) fn pack(writer: &mut Writer, source: &Source<'_>) -> Result<()> {
 }
 
 /// Tables and views of this folder that the query reads.
-fn depends(source: &Source<'_>, view: &documents::View, query: &str, views: &BTreeSet<&str>) -> Result<Vec<ObjectName>> {
+fn depends(
+    source: &Source<'_>,
+    view: &documents::View,
+    query: &str,
+    views: &BTreeSet<&str>,
+) -> Result<Vec<ObjectName>> {
     let dialect = source.settings.sql();
     let tokens = tokens(query, dialect).map_err(|message| bad(VIEWS, format!("{}: {message}", view.name)))?;
     let mut found = BTreeSet::new();

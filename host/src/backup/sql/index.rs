@@ -118,11 +118,15 @@ fn postgresql_term(tokens: &[Token<'_>], source: &str) -> Result<(String, bool),
         let (_, name) = cursor.qualified()?;
         match cursor.group() {
             Err(_) => (name, false),
-            Ok(_) => (Cursor::new(&tokens[..tokens.len() - cursor.rest().len()], Dialect::Postgresql).text(source), true),
+            Ok(_) => {
+                (Cursor::new(&tokens[..tokens.len() - cursor.rest().len()], Dialect::Postgresql).text(source), true)
+            }
         }
     };
     match cursor.peek(0) {
-        Some(token) if token.kind == TokenKind::Word => Err(format!("the operator class {} cannot be carried", token.text)),
+        Some(token) if token.kind == TokenKind::Word => {
+            Err(format!("the operator class {} cannot be carried", token.text))
+        }
         _ => cursor.end().map(|()| term),
     }
 }
@@ -145,12 +149,15 @@ mod tests {
         assert_eq!(found.table, "t");
         assert!(found.index.unique);
         assert_eq!(found.index.condition.as_deref(), Some("a IS NOT NULL"));
-        assert_eq!(found.index.columns, [
-            column("a", false, true, Some("NOCASE")),
-            column("b c", false, false, None),
-            column("lower(a) || 'x'", true, false, None),
-            column("a > 0", true, false, None),
-        ]);
+        assert_eq!(
+            found.index.columns,
+            [
+                column("a", false, true, Some("NOCASE")),
+                column("b c", false, false, None),
+                column("lower(a) || 'x'", true, false, None),
+                column("a > 0", true, false, None),
+            ]
+        );
         let found = create_index(
             "CREATE INDEX i ON public.t USING btree (last_name, lower(a) DESC NULLS LAST, ((a + b)), c COLLATE pg_catalog.\"C\") INCLUDE (d) WHERE (a > 0)",
             Dialect::Postgresql,
@@ -158,12 +165,15 @@ mod tests {
         .unwrap();
         assert_eq!(found.notes, ["NULLS LAST", "INCLUDE"]);
         assert_eq!(found.index.condition.as_deref(), Some("(a > 0)"));
-        assert_eq!(found.index.columns, [
-            column("last_name", false, false, None),
-            column("lower(a)", true, true, None),
-            column("(a + b)", true, false, None),
-            column("c", false, false, Some("C")),
-        ]);
+        assert_eq!(
+            found.index.columns,
+            [
+                column("last_name", false, false, None),
+                column("lower(a)", true, true, None),
+                column("(a + b)", true, false, None),
+                column("c", false, false, Some("C")),
+            ]
+        );
     }
 
     #[test]

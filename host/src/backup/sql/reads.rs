@@ -4,8 +4,21 @@ use super::{Cursor, Dialect, Token, TokenKind};
 
 /// Words that end a FROM clause.
 const ENDS: [&str; 15] = [
-    "SELECT", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "FETCH", "WINDOW", "UNION", "INTERSECT", "EXCEPT",
-    "VALUES", "RETURNING", "FOR",
+    "SELECT",
+    "WHERE",
+    "GROUP",
+    "HAVING",
+    "ORDER",
+    "LIMIT",
+    "OFFSET",
+    "FETCH",
+    "WINDOW",
+    "UNION",
+    "INTERSECT",
+    "EXCEPT",
+    "VALUES",
+    "RETURNING",
+    "FOR",
 ];
 
 /// Where in a FROM clause the reader is, in one pair of parentheses.
@@ -76,10 +89,14 @@ mod tests {
     #[test]
     fn tables_are_found_and_columns_are_not() {
         let cases: &[(&str, &[&str])] = &[
-            ("SELECT a.b AS city, c FROM actor a, main.film JOIN \"X\" ON (x.y = city.z), w", &["actor", "main.film", "X", "w"]),
-            ("SELECT (SELECT max(n) FROM inner_one i WHERE i.a IN (1, other)) FROM ((a JOIN b USING (k)) LEFT JOIN c ON f(a, b))", &[
-                "inner_one", "a", "b", "c",
-            ]),
+            (
+                "SELECT a.b AS city, c FROM actor a, main.film JOIN \"X\" ON (x.y = city.z), w",
+                &["actor", "main.film", "X", "w"],
+            ),
+            (
+                "SELECT (SELECT max(n) FROM inner_one i WHERE i.a IN (1, other)) FROM ((a JOIN b USING (k)) LEFT JOIN c ON f(a, b))",
+                &["inner_one", "a", "b", "c"],
+            ),
             ("SELECT 1 FROM a WHERE x IN t UNION SELECT 2 FROM b ORDER BY c, d", &["a", "t", "b"]),
             ("SELECT 1 FROM (SELECT q, r FROM deep) s, LATERAL (SELECT 1 FROM late) l", &["deep", "late"]),
             ("WITH w AS (SELECT * FROM base) SELECT * FROM w", &["base", "w"]),

@@ -107,14 +107,21 @@ mod tests {
             ("REFERENCES t DEFERRABLE INITIALLY IMMEDIATE", (None, "t", &[], "NO ACTION", "NO ACTION", false)),
             ("REFERENCES t DEFERRABLE INITIALLY DEFERRED", (None, "t", &[], "NO ACTION", "NO ACTION", true)),
             ("REFERENCES t NOT DEFERRABLE INITIALLY DEFERRED", (None, "t", &[], "NO ACTION", "NO ACTION", false)),
-            ("REFERENCES t ON DELETE SET DEFAULT ON UPDATE NO ACTION", (None, "t", &[], "NO ACTION", "SET DEFAULT", false)),
+            (
+                "REFERENCES t ON DELETE SET DEFAULT ON UPDATE NO ACTION",
+                (None, "t", &[], "NO ACTION", "SET DEFAULT", false),
+            ),
         ];
         for (text, (schema, table, columns, on_update, on_delete, deferred)) in cases {
             let found = read(text).unwrap();
             assert_eq!(found.schema.as_deref(), *schema, "{text}");
             assert_eq!(found.table, *table, "{text}");
             assert_eq!(found.columns, *columns, "{text}");
-            assert_eq!((found.on_update, found.on_delete, found.deferred), (*on_update, *on_delete, *deferred), "{text}");
+            assert_eq!(
+                (found.on_update, found.on_delete, found.deferred),
+                (*on_update, *on_delete, *deferred),
+                "{text}"
+            );
         }
     }
 
