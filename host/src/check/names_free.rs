@@ -6,9 +6,9 @@ use super::Situation;
 use crate::catalog::ObjectName;
 use crate::plan::kinds::Kinds;
 use crate::plan::names::{Key, Present, further_table};
-use crate::text::{capital, quote, selector};
 use crate::plan::{Action, Finding, Step};
 use crate::target::Existing;
+use crate::text::{capital, quote, selector};
 
 pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     let present = Present::new(situation.facts);

@@ -3,8 +3,8 @@
 use super::Situation;
 use crate::catalog::ObjectName;
 use crate::plan::kinds::Kinds;
-use crate::text::{capital, selector};
 use crate::plan::{Action, Finding, Step};
+use crate::text::{capital, selector};
 
 pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     let kinds = Kinds::new(situation.plugins);

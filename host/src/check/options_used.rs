@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::Situation;
-use crate::text::{list, quote};
 use crate::plan::{Finding, Policy};
+use crate::text::{list, quote};
 
 pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     let options = &situation.plan.options;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::Situation;
-use crate::text::{list, quote};
 use crate::plan::{Finding, PluginDescription};
+use crate::text::{list, quote};
 
 pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     let used: BTreeSet<&str> = situation.plan.steps.iter().map(|step| step.plugin.as_str()).collect();

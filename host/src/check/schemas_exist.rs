@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Situation;
 use crate::plan::names::Present;
-use crate::text::{counted, quote};
 use crate::plan::{Action, Finding, Step};
+use crate::text::{counted, quote};
 
 pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     let present = Present::new(situation.facts);
@@ -22,8 +22,10 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
 }
 
 fn finding(schema: &str, steps: &[&Step]) -> Finding {
-    let message =
-        format!("The target has no schema {schema}, which {} would be restored into", counted(steps.len() as u64, "object"));
+    let message = format!(
+        "The target has no schema {schema}, which {} would be restored into",
+        counted(steps.len() as u64, "object")
+    );
     let source = steps.first().and_then(|step| step.object.schema.as_deref()).unwrap_or(schema);
     let fix = format!("--create-schema or --map {}=SCHEMA", quote(source));
     Finding::refusal("plan.schema_missing", message, fix)

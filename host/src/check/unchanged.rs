@@ -1,8 +1,8 @@
 //! Archive, plugins and target are those that were planned with.
 
 use super::Situation;
-use crate::text::{capital, quote};
 use crate::plan::{Action, Finding, Step};
+use crate::text::{capital, quote};
 
 pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     let Situation { plan, catalog, facts, plugins } = situation;

@@ -14,9 +14,9 @@ use crate::plugin;
 use crate::restore::Settings;
 use crate::target::back_up;
 
+use super::args::{BackupCommand, Cli, Command, Naming, PluginArgs, PluginCommand, ReadArgs};
 use super::output::{error, explain, line, value};
 use crate::text::{bytes, count, counted, escape};
-use super::args::{BackupCommand, Cli, Command, Naming, PluginArgs, PluginCommand, ReadArgs};
 
 use super::{environment, restoring};
 

@@ -5,10 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::text::{bytes, counted, escape};
 use crate::restore::Event;
-
-
+use crate::text::{bytes, counted, escape};
 
 /// Time between two lines where there is no terminal.
 const PACE: Duration = Duration::from_secs(2);

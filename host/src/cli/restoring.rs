@@ -10,10 +10,10 @@ use crate::error::{Error, Result};
 use crate::plan::{self, Plan};
 use crate::restore::{self, Host, Report, Restore, Settings, Status, Watch};
 
-use super::output::{explain, line, value};
-use crate::text::{bytes, count, counted, escape};
 use super::args::{Into, PlanArgs, PluginArgs, ReadArgs};
 use super::environment;
+use super::output::{explain, line, value};
+use crate::text::{bytes, count, counted, escape};
 
 use super::progress::Progress;
 

@@ -47,6 +47,7 @@ pub const ALL: &[(&str, Kind, &str)] = &[
     ("archive.truncated", Refused, "The archive ends early"),
     ("archive.unrecognised", Refused, "The file is no container that the reader knows"),
     ("backup.exists", Refused, "Something is at the place where an archive is to be written"),
+    ("backup.unsupported", Refused, "The source holds something that an archive cannot carry"),
     ("catalog.bad_manifest", Refused, "The manifest cannot be understood"),
     ("catalog.checksum_mismatch", Refused, "The manifest's bytes are not those that its digest describes"),
     ("catalog.unrecognised", Refused, "No layout knows this archive"),

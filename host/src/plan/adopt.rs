@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::catalog::ObjectName;
 use crate::error::{Error, Result};
 
-use crate::text::{capital, escape, list, quote};
 use super::{Plan, PluginIdentity, Step, Totals};
+use crate::text::{capital, escape, list, quote};
 
 /// The fresh plan with the saved one's steps in the saved one's order.
 ///

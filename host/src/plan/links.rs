@@ -6,8 +6,8 @@ use crate::catalog::{Object, ObjectName};
 
 use super::build::Input;
 use super::names::{Key, Naming, Present, mapped};
-use crate::text::{capital, list, selector};
 use super::{Finding, Severity};
+use crate::text::{capital, list, selector};
 
 /// What the objects of a plan need of each other.
 pub(super) struct Links {

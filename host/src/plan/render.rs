@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::text::{bytes, count, counted, escape};
 use super::{Action, Finding, Plan, Severity, Step};
+use crate::text::{bytes, count, counted, escape};
 
 /// Steps that are shown, and findings of each severity; the rest is counted.
 const SHOWN: usize = 60;

@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 
 use super::glob::fits;
 use super::suggest::close;
-use crate::text::{escape, list};
 use super::{Options, Selector};
+use crate::text::{escape, list};
 
 /// Positions in `catalog.objects`, ascending, of the objects that the options select.
 ///

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::catalog::ObjectName;
+use crate::facts::Existing;
 use crate::plan::Policy;
 use crate::plan::fixture::{Sample, assert_findings, name, object, plugin, selectors};
-use crate::facts::Existing;
 
 fn order(plan: &Plan) -> Vec<String> {
     plan.steps.iter().map(|step| step.object.to_string()).collect()
