@@ -369,6 +369,6 @@ fn a_cut_archive_is_told_at_every_block() {
     let bytes = remade(|text| text, keep);
     for length in (0..bytes.len()).step_by(512) {
         let error = open(&bytes[..length]).unwrap_err();
-        assert_eq!(error.code(), "archive.truncated", "{length}");
+        assert_eq!(error.code(), "archive.truncated", "{length}: {error}");
     }
 }
