@@ -56,12 +56,12 @@ fn bundled(options: &PluginOptions) -> Result<Vec<Plugin>> {
 pub(super) fn foreign(path: &Path, options: &PluginOptions) -> Result<Plugin> {
     let grants = Grants::parse(&options.grants)?;
     let wasm = Wasm::open(path, options.limits.component_bytes)?;
-    let mut plugin = plugin(&wasm, Origin::File(path), &grants, options).map_err(|error| in_file(error, path))?;
+    let mut plugin = plugin(&wasm, Origin::Foreign, &grants, options).map_err(|error| in_file(error, path))?;
     plugin.inspection.file = Some(path.to_owned());
     Ok(plugin)
 }
 
-fn plugin(wasm: &Wasm, origin: Origin<'_>, grants: &Grants, options: &PluginOptions) -> Result<Plugin> {
+fn plugin(wasm: &Wasm, origin: Origin, grants: &Grants, options: &PluginOptions) -> Result<Plugin> {
     let decision = decide(&wasm.imports, grants);
     let component = compile(wasm, origin, options)?;
     let pre = link(&component, &decision)?;
