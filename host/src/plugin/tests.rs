@@ -16,6 +16,7 @@ use crate::plan::Severity;
 use crate::target::definition::{Summary, TableDefinition};
 use crate::target::{Counts, Work};
 
+mod bundled;
 mod hostile;
 mod loading;
 
