@@ -1,5 +1,7 @@
 //! The embedded default target: one SQLite file.
 
+mod export;
+
 use std::path::Path;
 
 use crate::error::Result;
