@@ -11,6 +11,7 @@ pub mod cancel;
 pub mod catalog;
 pub mod check;
 pub mod cli;
+pub mod failpoint;
 pub mod pack;
 pub mod plan;
 pub mod plugin;

@@ -15,12 +15,12 @@ use crate::error::{Error, Result};
 mod builder;
 mod create_table;
 mod definition;
-mod names;
 mod objects;
 mod rows;
 mod views;
 
-use names::is_internal;
+use super::failure;
+use super::name::{fold, is_own, is_reserved, qualify, quote};
 use views::object;
 
 /// A row of `sqlite_schema`.
@@ -40,7 +40,7 @@ pub(crate) fn export(connection: &Connection, writer: &mut Writer) -> Result<Opt
     refuse_unsupported(&snapshot, &items)?;
     let restored = objects::read(&snapshot)?;
     let owned: BTreeSet<String> = restored.iter().flat_map(objects::Restored::tables).collect();
-    let mine = |item: &&Item| !owned.contains(&item.name.to_ascii_lowercase());
+    let mine = |item: &&Item| !owned.contains(&fold(&item.name));
     let tables: Vec<&Item> = items.iter().filter(|item| item.kind == "table").filter(mine).collect();
     let found_views: Vec<&Item> = items.iter().filter(|item| item.kind == "view").filter(mine).collect();
     let known = known(&tables, &found_views);
@@ -83,7 +83,7 @@ fn refuse_unsupported(connection: &Connection, items: &[Item]) -> Result<()> {
 
 /// What tables and views are called, by their names in the file, in lower case.
 fn known(tables: &[&Item], views: &[&Item]) -> BTreeMap<String, ObjectName> {
-    let named = |kind: &'static str| move |item: &&Item| (item.name.to_ascii_lowercase(), object(kind, item));
+    let named = |kind: &'static str| move |item: &&Item| (fold(&item.name), object(kind, item));
     tables.iter().map(named("table")).chain(views.iter().map(named("view"))).collect()
 }
 
@@ -108,8 +108,7 @@ fn parents(table: &Table, own: &ObjectName, known: &BTreeMap<String, ObjectName>
     let own_schema = own.schema.as_deref().unwrap_or("main");
     let parent = |key: &ForeignKey| {
         let schema = key.schema.as_deref().unwrap_or(own_schema);
-        let physical = if schema == "main" { key.table.clone() } else { format!("{schema}.{}", key.table) };
-        known.get(&physical.to_ascii_lowercase())
+        known.get(&fold(&qualify(Some(schema), &key.table)))
     };
     let parents: BTreeSet<&ObjectName> =
         table.foreign_keys.iter().filter_map(parent).filter(|name| *name != own).collect();
@@ -132,9 +131,9 @@ fn position(connection: &Connection) -> Result<String> {
     Ok(format!("schema_version {schema}, user_version {user}, page_count {pages}"))
 }
 
-/// The name as an identifier.
-fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+/// Whether it is a table or view of SQLite's or of our bookkeeping.
+fn is_internal(name: &str) -> bool {
+    is_reserved(name) || is_own(name)
 }
 
 fn unsupported(what: &str) -> Error {
@@ -148,9 +147,11 @@ fn unsupported(what: &str) -> Error {
 fn failed(error: rusqlite::Error) -> Error {
     let code = match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "target.locked",
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => "target.damaged",
         _ => "target.io",
     };
-    Error::new(code, format!("The database could not be read: {error}")).state("No archive was written")
+    Error::new(code, format!("The database could not be read: {}", failure::text(&error)))
+        .state("No archive was written")
 }
 
 #[cfg(test)]

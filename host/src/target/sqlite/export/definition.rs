@@ -10,7 +10,7 @@ use crate::backup::sql::index::create_index;
 
 use super::Item;
 use super::create_table::{CreatedTable, create_table};
-use super::names::{split, unqualified};
+use crate::target::sqlite::name::{split, unqualify};
 
 /// A column as `PRAGMA table_xinfo` gives it.
 struct Known {
@@ -96,10 +96,10 @@ fn index(item: &Item, schema: &str, columns: &[Column]) -> Result<Index, String>
             None => return Err(format!("the index {} on {}, which is no column", item.name, term.term)),
         }
     }
-    index.name = unqualified(schema, &item.name).to_owned();
+    index.name = unqualify(Some(schema), &item.name).to_owned();
     Ok(index)
 }
 
 fn trigger(item: &Item, schema: &str) -> Trigger {
-    Trigger { name: unqualified(schema, &item.name).to_owned(), statement: item.sql.clone() }
+    Trigger { name: unqualify(Some(schema), &item.name).to_owned(), statement: item.sql.clone() }
 }

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 
 use super::definition;
 use super::{Item, failed, rows, unsupported};
+use crate::target::sqlite::name::{fold, physical};
 
 /// A live object of the bookkeeping.
 pub(crate) struct Restored {
@@ -27,14 +28,7 @@ impl Restored {
     /// Names in the file, in lower case, of tables that belong to it and are not tables of their own.
     pub(crate) fn tables(&self) -> impl Iterator<Item = String> {
         let own = self.tables.iter().filter(|suffix| !suffix.is_empty());
-        own.map(|suffix| self.physical(suffix).to_ascii_lowercase())
-    }
-
-    fn physical(&self, suffix: &str) -> String {
-        match self.name.schema.as_deref() {
-            None | Some("main") => format!("{}_{suffix}", self.name.name),
-            Some(schema) => format!("{schema}.{}_{suffix}", self.name.name),
-        }
+        own.map(|suffix| fold(&physical(&self.name, suffix)))
     }
 
     fn member(&self, name: &str) -> Option<&Value> {
@@ -184,7 +178,7 @@ impl Context<'_> {
     }
 
     fn side(&self, writer: &mut Writer, object: &Restored, suffix: &str) -> Result<(Table, u64)> {
-        let name = object.physical(suffix);
+        let name = physical(&object.name, suffix);
         let item = self.items.iter().find(|item| item.kind == "table" && item.name.eq_ignore_ascii_case(&name));
         let item = item.ok_or_else(|| unsupported(&format!("{} has lost its table {name}", object.name)))?;
         let reason = |reason| unsupported(&format!("table {name} has {reason}"));

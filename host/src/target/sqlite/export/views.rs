@@ -8,7 +8,7 @@ use crate::backup::sql::{Cursor, Dialect, tokens};
 use crate::catalog::ObjectName;
 
 use super::Item;
-use super::names::split;
+use crate::target::sqlite::name::{fold, split};
 
 /// A view's query and the columns that are named for it.
 pub(crate) fn view(view: &Item) -> Result<View, String> {
@@ -26,7 +26,7 @@ pub(crate) fn depends(query: &str, own: &ObjectName, known: &BTreeMap<String, Ob
     let Ok(tokens) = tokens(query, Dialect::Sqlite) else { return Vec::new() };
     let names = reads(&tokens, Dialect::Sqlite).into_iter();
     let names = names.filter(|(schema, _)| schema.as_deref().is_none_or(|schema| schema.eq_ignore_ascii_case("main")));
-    let found: BTreeSet<&ObjectName> = names.filter_map(|(_, name)| known.get(&name.to_ascii_lowercase())).collect();
+    let found: BTreeSet<&ObjectName> = names.filter_map(|(_, name)| known.get(&fold(&name))).collect();
     found.into_iter().filter(|name| *name != own).cloned().collect()
 }
 
