@@ -228,6 +228,7 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
         ("data after the end", [start().end(), b"x".to_vec()].concat(), "archive.trailing_data", "follow"),
         ("an archive after the end", [start().end(), start().end()].concat(), "archive.trailing_data", "follow"),
         ("endless zeros", [start().end(), vec![0; 2 << 20]].concat(), "archive.trailing_data", "follow"),
+        ("a few bytes", b"name,age\n".to_vec(), "archive.unrecognised", "no archive"),
         ("no tar", b"name,age\n".repeat(100), "archive.unrecognised", "no archive"),
     ]
 }
@@ -285,7 +286,8 @@ fn a_cut_archive_is_told_at_every_block() {
         for length in 1..packed.len() {
             let error = Archive::from_stream(&packed[..length], &options()).unwrap_err();
             // Two members or frames: cut at the border, the tar inside is what ends early.
-            assert!(["archive.truncated", "archive.corrupt"].contains(&error.code()), "{length}: {error:?}");
+            let codes = ["archive.truncated", "archive.corrupt", "archive.unrecognised"];
+            assert!(codes.contains(&error.code()), "{length}: {error:?}");
         }
     }
 }
@@ -392,6 +394,19 @@ fn places_without_an_archive_say_so() {
     assert_eq!(open("/no/such/archive"), "archive.not_found");
     assert_eq!(open("/dev/null"), "archive.truncated");
     assert_eq!(open("/dev/zero"), "archive.trailing_data");
+}
+
+#[test]
+fn a_pipe_with_a_name_is_a_stream() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| fs::write(&pipe, gzip(&start().end())).unwrap());
+        let archive = Archive::open(&Location::Path(pipe.clone()), &options()).unwrap();
+        assert!(archive.is_stream());
+        assert_eq!(content(&archive, "a"), b"first");
+    });
 }
 
 #[test]

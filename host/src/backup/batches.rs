@@ -55,17 +55,24 @@ impl<'a> Batches<'a> {
     }
 
     fn flush(&mut self) -> Result<()> {
-        let entry = self.writer.entry("arrow")?;
-        let mut stream = StreamWriter::try_new(entry, &self.schema).map_err(failed)?;
-        for batch in self.pending.drain(..) {
-            stream.write(&batch).map_err(failed)?;
-        }
-        stream.finish().map_err(failed)?;
-        stream.into_inner().map_err(failed)?.finish(Some(self.pending_rows as u64))?;
+        write_entry(self.writer, &self.schema, &self.pending)?;
+        self.pending.clear();
         (self.pending_bytes, self.pending_rows) = (0, 0);
         self.entries += 1;
         Ok(())
     }
+}
+
+/// Writes batches of one schema as the current object's next entry.
+pub(crate) fn write_entry(writer: &mut Writer, schema: &SchemaRef, batches: &[RecordBatch]) -> Result<()> {
+    let entry = writer.entry("arrow")?;
+    let mut stream = StreamWriter::try_new(entry, schema).map_err(failed)?;
+    for batch in batches {
+        stream.write(batch).map_err(failed)?;
+    }
+    stream.finish().map_err(failed)?;
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    stream.into_inner().map_err(failed)?.finish(Some(rows as u64))
 }
 
 fn failed(error: ArrowError) -> Error {

@@ -95,7 +95,8 @@ fn space(text: &str, dialect: Dialect) -> Result<usize, String> {
     if text.starts_with("/*") {
         return comment(text, dialect);
     }
-    Ok(text.len() - text.trim_start().len())
+    // Other characters that look like space belong to names.
+    Ok(length_while(text, |c| c.is_ascii_whitespace() || c == '\u{b}'))
 }
 
 fn comment(text: &str, dialect: Dialect) -> Result<usize, String> {

@@ -30,14 +30,18 @@ fn rows(count: u32) -> Vec<u8> {
     (0..count).flat_map(|n| format!("{n},{}\n", n.wrapping_mul(2_654_435_761)).into_bytes()).collect()
 }
 
-/// Three objects, three entries: one large, one small, one empty.
-fn write(path: &Path) -> Written {
+/// Rows of the large entry: more than a compressor takes at once; and of the same entry in small archives.
+const LARGE: u32 = 200_000;
+const SMALL: u32 = 1000;
+
+/// Three objects, three entries: one with this many rows, one small, one empty.
+fn write(path: &Path, large: u32) -> Written {
     let mut writer = Writer::create(path, false).unwrap();
     let user = ObjectName::new("user", None, "réader");
     writer.object(user.clone(), vec![]).unwrap();
     writer.attributes(RawValue::from_string(r#"{"login":true}"#.into()).unwrap()).unwrap();
     writer.object(ObjectName::new("table", Some("main"), "actor"), vec![user]).unwrap();
-    for (count, form) in [(200_000, "csv"), (10, "csv")] {
+    for (count, form) in [(large, "csv"), (10, "csv")] {
         let mut entry = writer.entry(form).unwrap();
         entry.write_all(&rows(count)).unwrap();
         entry.finish(Some(count.into())).unwrap();
@@ -48,11 +52,11 @@ fn write(path: &Path) -> Written {
     writer.finish(backup()).unwrap()
 }
 
-fn archive_bytes() -> (Vec<u8>, Written) {
+fn small_archive() -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
-    let written = write(&path);
-    (fs::read(path).unwrap(), written)
+    write(&path, SMALL);
+    fs::read(path).unwrap()
 }
 
 fn open(bytes: &[u8]) -> Fallible<Archive> {
@@ -92,7 +96,7 @@ fn check_whole(archive: &Archive, written: &Written) {
     assert_eq!(actor.depends, [catalog.objects[0].name.clone()]);
     assert_eq!(actor.entries[0].path, "data/000002-actor/000000.csv.zst");
     for max in [1 << 10, 256 << 10, 1 << 24] {
-        assert_eq!(read_all(archive, &actor.entries[0], max).unwrap(), rows(200_000));
+        assert_eq!(read_all(archive, &actor.entries[0], max).unwrap(), rows(LARGE));
     }
     assert_eq!(read_all(archive, &actor.entries[1], 7).unwrap(), rows(10));
     assert_eq!(read_all(archive, &catalog.objects[2].entries[0], 7).unwrap(), b"");
@@ -103,7 +107,7 @@ fn check_whole(archive: &Archive, written: &Written) {
 fn what_is_written_is_read_through_every_container() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
-    let written = write(&path);
+    let written = write(&path, LARGE);
     let bytes = fs::read(&path).unwrap();
     assert_eq!((written.archive_bytes, written.rows), (bytes.len() as u64, 200_010));
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "no temporary file stays");
@@ -120,12 +124,12 @@ fn what_is_written_is_read_through_every_container() {
 
 #[test]
 fn equal_content_gives_equal_bytes() {
-    assert_eq!(archive_bytes().0, archive_bytes().0);
+    assert_eq!(small_archive(), small_archive());
 }
 
 /// The archive with its manifest changed, its digest made to fit, and its members as `change` leaves them.
 fn remade(edit: impl Fn(String) -> String, change: impl Fn(&str, Vec<u8>) -> Option<Vec<u8>>) -> Vec<u8> {
-    let (bytes, _) = archive_bytes();
+    let bytes = small_archive();
     let archive = open(&bytes).unwrap();
     let mut build = Build::default();
     let mut sum = String::new();
@@ -151,7 +155,7 @@ fn keep(_: &str, body: Vec<u8>) -> Option<Vec<u8>> {
 
 #[test]
 fn a_manifest_that_does_not_fit_its_archive_is_refused() {
-    const SMALL: &str = "data/000002-actor/000001.csv.zst";
+    const TEN: &str = "data/000002-actor/000001.csv.zst";
     let edited = |from: &'static str, to: &'static str| {
         remade(
             move |text| {
@@ -162,17 +166,17 @@ fn a_manifest_that_does_not_fit_its_archive_is_refused() {
         )
     };
     let without = |name: &'static str| remade(|text| text, move |path, body| (path != name).then_some(body));
-    let (bytes, _) = archive_bytes();
+    let bytes = small_archive();
     let extra = [&bytes[..bytes.len() - 1024], &Build::default().file("data/extra", b"x").end()].concat();
     let cases = [
         ("no manifest", without(NAME), "catalog.unrecognised", "reinstate pack"),
         ("no digest", without(SUM_NAME), "archive.entry_missing", SUM_NAME),
-        ("no entry", without(SMALL), "archive.entry_missing", SMALL),
+        ("no entry", without(TEN), "archive.entry_missing", TEN),
         ("an entry too many", extra, "archive.bad_entry", "`data/extra` is refused"),
-        ("an entry out", edited(SMALL, "../../etc/passwd"), "archive.entry_missing", "../../etc/passwd"),
-        ("an entry twice", edited(SMALL, "data/000002-actor/000000.csv.zst"), "catalog.bad_manifest", "twice"),
-        ("the manifest as entry", edited(SMALL, NAME), "catalog.bad_manifest", "twice"),
-        ("other case", edited(SMALL, "data/000002-ACTOR/000001.csv.zst"), "archive.entry_missing", "ACTOR"),
+        ("an entry out", edited(TEN, "../../etc/passwd"), "archive.entry_missing", "../../etc/passwd"),
+        ("an entry twice", edited(TEN, "data/000002-actor/000000.csv.zst"), "catalog.bad_manifest", "twice"),
+        ("the manifest as entry", edited(TEN, NAME), "catalog.bad_manifest", "twice"),
+        ("other case", edited(TEN, "data/000002-ACTOR/000001.csv.zst"), "archive.entry_missing", "ACTOR"),
         (
             "an object twice",
             edited("\"kind\":\"function_environment\",\"name\":\"env\"", "\"kind\":\"user\",\"name\":\"réader\""),
@@ -217,13 +221,13 @@ fn a_manifest_that_does_not_fit_its_archive_is_refused() {
 
 #[test]
 fn manifests_have_a_limit_and_bombs_are_seen_before_they_are_read() {
-    let (bytes, _) = archive_bytes();
+    let bytes = small_archive();
     let tight = |limits| Archive::from_stream(&bytes[..], &OpenOptions { limits, ..OpenOptions::default() }).unwrap();
     let error = Catalog::read(&tight(Limits { manifest_bytes: 100, ..Limits::default() })).unwrap_err();
     assert_eq!((error.code(), error.details().entry.as_deref()), ("archive.limit", Some(NAME)));
     let bomb = remade(
         |text| {
-            let length = rows(200_000).len();
+            let length = rows(SMALL).len();
             let total = length + rows(10).len();
             let text = text.replace(&format!("\"bytes\":{length}"), "\"bytes\":9000000000000");
             text.replace(&format!("\"bytes\":{total}"), &format!("\"bytes\":{}", 9_000_000_000_000 + rows(10).len()))
@@ -237,7 +241,7 @@ fn manifests_have_a_limit_and_bombs_are_seen_before_they_are_read() {
 
 #[test]
 fn a_damaged_manifest_is_told_at_every_bit() {
-    let (bytes, _) = archive_bytes();
+    let bytes = small_archive();
     let length = open(&bytes).unwrap().member(NAME).unwrap().size as usize;
     for at in 512..512 + length {
         let mut bytes = bytes.clone();
@@ -249,7 +253,7 @@ fn a_damaged_manifest_is_told_at_every_bit() {
 
 #[test]
 fn a_damaged_payload_is_told_at_every_byte() {
-    let (bytes, _) = archive_bytes();
+    let bytes = small_archive();
     let archive = open(&bytes).unwrap();
     let catalog = Catalog::read(&archive).unwrap();
     let entry = &catalog.objects[1].entries[1];
@@ -369,6 +373,6 @@ fn a_cut_archive_is_told_at_every_block() {
     let bytes = remade(|text| text, keep);
     for length in (0..bytes.len()).step_by(512) {
         let error = open(&bytes[..length]).unwrap_err();
-        assert_eq!(error.code(), "archive.truncated", "{length}");
+        assert_eq!(error.code(), "archive.truncated", "{length}: {error}");
     }
 }

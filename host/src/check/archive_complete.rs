@@ -22,7 +22,7 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
             "Select objects with --select, or put steps back into the plan",
         )];
     }
-    let mut owners = HashMap::new();
+    let mut owners = HashMap::with_capacity(situation.catalog.objects.len());
     situation
         .catalog
         .objects

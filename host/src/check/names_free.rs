@@ -152,7 +152,7 @@ impl<'a> Claim<'a> {
 }
 
 fn clashes<'a>(steps: impl Iterator<Item = &'a Step>, present: &Present<'_>) -> Vec<Finding> {
-    let mut claims: HashMap<Key<'a>, Claim<'a>> = HashMap::new();
+    let mut claims: HashMap<Key<'a>, Claim<'a>> = HashMap::with_capacity(steps.size_hint().1.unwrap_or(0));
     let mut findings = Vec::new();
     for claim in steps.flat_map(Claim::of) {
         if let Some(first) = claims.insert(claim.key(present), claim) {

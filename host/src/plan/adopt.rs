@@ -27,8 +27,8 @@ fn hold(saved: &Plan, fresh: &Plan) -> Result<Plan> {
     let edit = Edit::new(saved, fresh)?;
     edit.check()?;
     let steps = edit.steps();
-    let kept: HashSet<&ObjectName> = steps.iter().map(|step| &step.object).collect();
-    let of_kept = |object: &Option<ObjectName>| object.as_ref().is_none_or(|object| kept.contains(object));
+    let dropped: HashSet<&ObjectName> = edit.dropped().map(|step| &step.object).collect();
+    let of_kept = |object: &Option<ObjectName>| object.as_ref().is_none_or(|object| !dropped.contains(object));
     Ok(Plan {
         version: fresh.version,
         archive: fresh.archive.clone(),
@@ -157,8 +157,10 @@ impl<'a> Edit<'a> {
 
     fn without_dropped(&self, step: &Step) -> Step {
         let kept = |ids: &[u32]| {
-            let kept: BTreeSet<u32> = ids.iter().copied().filter(|id| self.is_kept_or_unknown(*id)).collect();
-            kept.into_iter().collect()
+            let mut kept: Vec<u32> = ids.iter().copied().filter(|id| self.is_kept_or_unknown(*id)).collect();
+            kept.sort_unstable();
+            kept.dedup();
+            kept
         };
         Step { needs: kept(&step.needs), needs_loaded: kept(&step.needs_loaded), ..step.clone() }
     }
@@ -181,6 +183,10 @@ impl<'a> Edit<'a> {
         let message =
             format!("Step {id}, {object}, {problem} step {}, {}, which it needs", other.id, told(&other.object));
         Err(Error::new("plan.order", message).object(&step.object))
+    }
+
+    fn dropped(&self) -> impl Iterator<Item = &'a Step> {
+        self.fresh.values().copied().filter(|step| !self.places.contains_key(&step.id))
     }
 
     fn steps(&self) -> Vec<Step> {

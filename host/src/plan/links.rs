@@ -63,12 +63,15 @@ struct Index<'a> {
 impl<'a> Index<'a> {
     fn new(input: &Input<'a>) -> Self {
         let naming = Naming::of(&input.catalog.backup.dialect);
-        let mut places = HashMap::with_capacity(input.catalog.objects.len());
-        for object in &input.catalog.objects {
-            places.insert(naming.key(&object.name), Place::Left(&object.name));
+        let mut steps = vec![None; input.catalog.objects.len()];
+        for (at, object) in input.selected.iter().enumerate() {
+            steps[*object] = Some(at);
         }
+        let place = |(object, step): (&'a Object, Option<usize>)| {
+            (naming.key(&object.name), step.map_or(Place::Left(&object.name), Place::Step))
+        };
+        let mut places: HashMap<_, _> = input.catalog.objects.iter().zip(steps).map(place).collect();
         for (at, object, outlook) in input.objects() {
-            places.insert(naming.key(&object.name), Place::Step(at));
             for suffix in outlook.into_iter().flat_map(|outlook| &outlook.tables) {
                 places.entry(naming.table(&object.name, suffix)).or_insert(Place::Step(at));
             }

@@ -1,14 +1,13 @@
 //! Turns a checked component into machine code: remembered, from the cache, or compiled.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use wasmtime::component::Component;
 
 use super::PluginOptions;
 use super::cache::Cache;
-use super::component::{Wasm, in_file, invalid};
+use super::component::{Wasm, invalid};
 use super::engine::engine;
 use super::text::harmless;
 use crate::catalog::Digest;
@@ -18,15 +17,17 @@ pub(super) mod child;
 
 pub use child::compile_file;
 
-/// Whose component it is: ours is compiled here, a foreign one in a process that can be stopped.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Origin<'a> {
+/// Whose component it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Ours: compiled here.
     Bundled,
-    File(&'a Path),
+    /// Someone else's: compiled in a process that can be stopped.
+    Foreign,
 }
 
 /// The machine code of a component.
-pub(super) fn compile(wasm: &Wasm, origin: Origin<'_>, options: &PluginOptions) -> Result<Component> {
+pub(super) fn compile(wasm: &Wasm, origin: Origin, options: &PluginOptions) -> Result<Component> {
     if let Some(component) = remembered().get(&wasm.digest) {
         return Ok(component.clone());
     }
@@ -34,12 +35,9 @@ pub(super) fn compile(wasm: &Wasm, origin: Origin<'_>, options: &PluginOptions) 
     let component = match cache.as_ref().and_then(|cache| cache.load(&wasm.digest)) {
         Some(component) => component,
         None => {
-            let component = match (origin, &options.compiler) {
-                (Origin::File(path), Some(compiler)) => {
-                    child::compile(wasm, compiler, &options.limits).map_err(|error| in_file(error, path))?
-                }
-                (Origin::File(path), None) => here(wasm).map_err(|error| in_file(error, path))?,
-                (Origin::Bundled, _) => here(wasm)?,
+            let component = match &options.compiler {
+                Some(compiler) if origin == Origin::Foreign => child::compile(wasm, compiler, &options.limits)?,
+                _ => here(wasm)?,
             };
             if let Some(cache) = cache {
                 cache.keep(&wasm.digest, &component);
@@ -47,7 +45,7 @@ pub(super) fn compile(wasm: &Wasm, origin: Origin<'_>, options: &PluginOptions) 
             component
         }
     };
-    if matches!(origin, Origin::Bundled) {
+    if origin == Origin::Bundled {
         remembered().insert(wasm.digest, component.clone());
     }
     Ok(component)

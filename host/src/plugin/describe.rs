@@ -10,7 +10,7 @@ use super::guest::{Guest, Rest};
 use super::state::{Phase, State};
 use super::text::{harmless, is_word};
 use crate::cancel::Cancel;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::KindDescription;
 
 const KINDS: usize = 64;
@@ -27,11 +27,19 @@ pub(super) struct Described {
 /// Calls `describe` in an instance that can reach nothing.
 pub(super) fn describe(guest: &Guest) -> Result<Described> {
     let state = State::new(Arc::clone(&guest.who), Arc::clone(&guest.limits), Cancel::default(), None);
-    let instance = guest.start(state)?;
+    let instance = guest.start(state).map_err(silent)?;
     let (_, answer) = instance.call(Phase::Describe, &mut Rest::default(), |exports, store| {
         exports.reinstate_plugin_handler().call_describe(store).map(Ok)
     });
-    believe(answer?)
+    answer.and_then(believe).map_err(silent)
+}
+
+/// Nothing was started yet: whatever went wrong, the file is no plugin that can run here.
+fn silent(error: Error) -> Error {
+    match error.code() {
+        "plugin.invalid" | "plugin.not_granted" => error,
+        _ => invalid(&format!("It cannot say what it restores: {error}")),
+    }
 }
 
 fn believe(description: Description) -> Result<Described> {

@@ -40,6 +40,20 @@ pub(super) struct Rest {
     pub(super) log: Vec<LogLine>,
 }
 
+impl Rest {
+    /// Keeps lines that nobody has taken yet, as far as the limit allows.
+    fn keep(&mut self, lines: Vec<LogLine>, limit: usize) {
+        let mut kept: usize = self.log.iter().map(|line| line.message.len()).sum();
+        for line in lines {
+            kept += line.message.len();
+            if kept > limit {
+                break;
+            }
+            self.log.push(line);
+        }
+    }
+}
+
 impl Guest {
     /// A fresh instance.
     pub(super) fn start(&self, state: State) -> Result<Instance> {
@@ -79,7 +93,7 @@ impl Instance {
         let broken = answer.is_err();
         let result = settle(answer, state);
         rest.work = state.work.take();
-        rest.log.extend(state.log.end_call());
+        rest.keep(state.log.end_call(), self.store.data().limits.retained_bytes);
         failpoint::hit(after);
         ((!broken).then_some(self), result)
     }

@@ -19,15 +19,16 @@ use crate::error::{Error, Result};
 
 /// Our own plugins and those of the folder, in order of their names; no two of one name or for one kind.
 pub(super) fn all(options: &PluginOptions) -> Result<Vec<Plugin>> {
+    // Mistakes are told before time is spent on compiling.
+    Grants::parse(&options.grants)?;
     if BUNDLED.is_empty() && options.folder.is_none() {
         let message =
             "This program was built without its plugins (REINSTATE_SKIP_GUESTS was set); build it again without that";
         return Err(Error::new("host.internal", message));
     }
-    // A mistaken grant is told before time is spent on compiling.
-    Grants::parse(&options.grants)?;
+    let files = options.folder.as_deref().map(components).transpose()?.unwrap_or_default();
     let mut all = bundled(options)?;
-    for path in options.folder.as_deref().map(components).transpose()?.unwrap_or_default() {
+    for path in files {
         all.push(foreign(&path, options)?);
     }
     check_names(&all)?;
@@ -38,30 +39,33 @@ pub(super) fn all(options: &PluginOptions) -> Result<Vec<Plugin>> {
 /// Side by side: at the first start each has to be compiled.
 fn bundled(options: &PluginOptions) -> Result<Vec<Plugin>> {
     thread::scope(|scope| {
-        let load = |name: &'static str, bytes: &'static [u8]| {
-            move || {
-                let own = |error: Error| Error::new("host.internal", format!("Our own plugin `{name}`: {error}"));
-                Wasm::new(bytes.into())
-                    .and_then(|wasm| plugin(&wasm, Origin::Bundled, &Grants::Imported, options))
-                    .map_err(own)
-            }
+        let start = |(name, bytes): &(&'static str, &'static [u8])| {
+            let (name, bytes) = (*name, *bytes);
+            scope.spawn(move || own(name, bytes, options))
         };
-        let started: Vec<_> = BUNDLED.iter().map(|(name, bytes)| scope.spawn(load(name, bytes))).collect();
+        let started: Vec<_> = BUNDLED.iter().map(start).collect();
         let lost = |_| Err(Error::new("host.internal", "Loading a plugin panicked"));
         started.into_iter().map(|loaded| loaded.join().unwrap_or_else(lost)).collect()
     })
+}
+
+/// One of our own plugins.
+pub(super) fn own(name: &str, bytes: &'static [u8], options: &PluginOptions) -> Result<Plugin> {
+    let wasm = Wasm::new(bytes.into());
+    let loaded = wasm.and_then(|wasm| plugin(&wasm, Origin::Bundled, &Grants::Imported, options));
+    loaded.map_err(|error| Error::new("host.internal", format!("Our own plugin `{name}`: {error}")))
 }
 
 /// A plugin of someone else's.
 pub(super) fn foreign(path: &Path, options: &PluginOptions) -> Result<Plugin> {
     let grants = Grants::parse(&options.grants)?;
     let wasm = Wasm::open(path, options.limits.component_bytes)?;
-    let mut plugin = plugin(&wasm, Origin::File(path), &grants, options).map_err(|error| in_file(error, path))?;
+    let mut plugin = plugin(&wasm, Origin::Foreign, &grants, options).map_err(|error| in_file(error, path))?;
     plugin.inspection.file = Some(path.to_owned());
     Ok(plugin)
 }
 
-fn plugin(wasm: &Wasm, origin: Origin<'_>, grants: &Grants, options: &PluginOptions) -> Result<Plugin> {
+fn plugin(wasm: &Wasm, origin: Origin, grants: &Grants, options: &PluginOptions) -> Result<Plugin> {
     let decision = decide(&wasm.imports, grants);
     let component = compile(wasm, origin, options)?;
     let pre = link(&component, &decision)?;

@@ -45,8 +45,10 @@ fn blame(
     error: Error,
     ask: impl Fn(&[ObjectView]) -> Result<Vec<Outlook>>,
 ) -> Result<Vec<Outlook>> {
-    if error.is_resumable() {
-        return Err(error);
+    match views {
+        _ if error.is_resumable() => return Err(error),
+        [view] => return Err(error.object(&view.object.name)),
+        _ => {}
     }
     let one = |view: &ObjectView| ask(std::slice::from_ref(view)).map_err(|error| error.object(&view.object.name));
     let outlooks: Vec<Vec<Outlook>> = views.iter().map(one).collect::<Result<_>>()?;

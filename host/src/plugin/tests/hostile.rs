@@ -5,8 +5,6 @@ use super::*;
 #[test]
 fn faults_of_a_plugin_have_codes_of_their_own() {
     let cases = [
-        ("spin", "plugin.deadline", "made no progress for 0.2 s while it restored part 0"),
-        ("read for ever", "plugin.deadline", "made no progress"),
         ("hoard", "plugin.memory_limit", "bytes of memory while it restored part 0; 67108864 is the limit"),
         ("trap", "plugin.trap", "stopped with a fault"),
         ("panic", "plugin.trap", "The sky is falling \\u{1b}[31m"),
@@ -30,14 +28,25 @@ fn faults_of_a_plugin_have_codes_of_their_own() {
         ("no document", "plugin.bad_answer", "staged a document that is not JSON"),
     ];
     for (name, code, message) in cases {
-        let error = restore_error(name);
+        let error = restore_error(&plugin(), name);
         assert_eq!(error.code(), code, "{name}: {error}");
         assert!(error.to_string().contains(message), "{name}: {error}");
         assert!(error.to_string().contains("misbehaving 0.0.1"), "{name}: {error}");
         assert!(!error.to_string().chars().any(char::is_control), "{name}: {error}");
         assert!(error.to_string().len() < 5000, "{name}");
     }
-    assert_eq!(restore_error("own failure").details().row, Some(7));
+    assert_eq!(restore_error(&plugin(), "own failure").details().row, Some(7));
+}
+
+#[test]
+fn a_plugin_without_progress_is_stopped() {
+    for name in ["spin", "read for ever"] {
+        let error = restore_error(&hasty(), name);
+        assert_eq!(error.code(), "plugin.deadline", "{name}: {error}");
+        assert!(error.to_string().ends_with("made no progress for 0.5 s while it restored part 0"), "{error}");
+    }
+    let error = hasty().plan(&[view("spin in plan")], &surroundings(), &Cancel::default()).unwrap_err();
+    assert_eq!((error.code(), error.details().object.is_some()), ("plugin.deadline", true));
 }
 
 #[test]
@@ -89,7 +98,6 @@ fn planning_and_verifying_write_nothing() {
         ("write in plan", "plugin.write_refused", "tried to write (definitions.put) while it planned"),
         ("read in plan", "plugin.out_of_scope", "read an entry"),
         ("look in plan", "plugin.out_of_scope", "asked for a stage"),
-        ("spin in plan", "plugin.deadline", "while it planned"),
         ("fail in plan", "misbehaving.plan", "No plan"),
         ("no outlook", "plugin.bad_answer", "0 outlooks for 1 objects"),
         ("bad table", "plugin.bad_answer", "further tables that cannot be"),

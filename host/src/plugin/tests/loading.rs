@@ -102,7 +102,7 @@ fn mistaken_options_are_told() {
 #[test]
 fn our_own_plugins_import_our_package_only_and_are_granted_it() {
     let plugins = load::all(&PluginOptions { grants: Vec::new(), folder: None, ..options() });
-    if bundled::BUNDLED.is_empty() {
+    if crate::plugin::bundled::BUNDLED.is_empty() {
         assert!(plugins.err().unwrap().to_string().contains("built without its plugins"));
         return;
     }
