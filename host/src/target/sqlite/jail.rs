@@ -72,7 +72,10 @@ fn everything(connection: &Connection) -> Result<Vec<(String, String)>> {
     let list = || {
         let sql =
             "SELECT type, lower(name) FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid";
-        connection.prepare_cached(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()
+        connection
+            .prepare_cached(sql)?
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<_>>()
     };
     list().map_err(|error| failed(error, "Could not read a trial back"))
 }
