@@ -100,7 +100,9 @@ fn compare(connection: &Connection, table: &str, typed: &Typed<'_>) -> Result<()
         let hidden = column.generated.as_ref().map_or(0, |generated| if generated.stored { 3 } else { 2 });
         let place = key(&column.name);
         let not_null = row.2 != column.nullable || (place > 0 && row.2);
-        (&column.name, declared, column.default.is_some(), place, hidden) == (&row.0, &row.1, row.3, row.4, row.5)
+        // SQLite gives the types that it knows back in capitals.
+        declared.eq_ignore_ascii_case(&row.1)
+            && (&column.name, column.default.is_some(), place, hidden) == (&row.0, row.3, row.4, row.5)
             && not_null
     };
     let asked = definition.columns.iter().zip(&typed.types);
