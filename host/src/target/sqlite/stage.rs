@@ -211,6 +211,7 @@ impl Stage for SqliteStage {
 
     fn open(&self, step: &Step, unit: Unit) -> Result<Box<dyn Work>> {
         name::check(&step.into)?;
+        step.aside.as_ref().map_or(Ok(()), name::check)?;
         if let Unit::Part(part) = unit {
             self.shared.turns.open(step.id, part)?;
         }
@@ -243,6 +244,10 @@ impl Stage for SqliteStage {
         });
         settle(&lease, &switched);
         failpoint::hit("sqlite.switch.done");
+        if switched.is_ok() {
+            // The switch is done whatever becomes of this: what is left of steps that failed goes now or with the next job.
+            let _ = removal::sweep(&lease);
+        }
         switched.map(|()| Switched { pause: pause.elapsed() })
     }
 

@@ -605,6 +605,15 @@ pub(crate) fn forget_lost_exchanges(connection: &Connection, job: i64) -> Result
     Ok(())
 }
 
+/// Jobs that have ended and have something staged.
+pub(crate) fn jobs_with_leftovers(connection: &Connection) -> Result<Vec<i64>> {
+    let list = || {
+        let sql = "SELECT DISTINCT o.job FROM reinstate_objects AS o JOIN reinstate_jobs AS j ON j.seq = o.job WHERE o.state = 'staged' AND j.status <> 'working'";
+        connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
+    };
+    store(list())
+}
+
 /// Some objects that are marked to be dropped, with the job that kept them and their parts as JSON.
 pub(crate) fn dropping(connection: &Connection, most: i64) -> Result<Vec<(i64, i64, String)>> {
     let list = || {

@@ -214,6 +214,18 @@ fn references_are_checked_before_anything_is_live() {
     place.visible();
 }
 
+/// Under `--keep-going`, what is left of a failed object goes with the switch.
+#[test]
+fn what_is_not_switched_is_not_left_behind() {
+    let place = Place::new();
+    let stage = place.begin("r-1");
+    let steps = [a_step(1, "table", "t"), with(Action::Skip, a_step(2, "table", "u"))];
+    steps.iter().for_each(|step| stage_table(&*stage, step, 0..3));
+    switch(&*stage, &steps).unwrap();
+    assert_eq!(place.hidden(), "");
+    assert_eq!(place.text("SELECT name, state FROM reinstate_objects"), "t|live");
+}
+
 #[test]
 fn readers_never_see_a_mixture() {
     let place = Place::with(
