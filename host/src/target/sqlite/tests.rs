@@ -12,12 +12,14 @@ use crate::catalog::ObjectName;
 use crate::error::Result;
 use crate::plan::{Action, Finding, Step};
 use crate::target::definition::{Column, ForeignKey, Index, IndexColumn, Key, TableDefinition, ValueType};
-use crate::target::{Counts, Facts, Job, JobStatus, Stage, Target, Unit, Work};
+use crate::target::{Counts, Facts, Job, JobStatus, Stage, Target, Unit};
 
 use super::SqliteTarget;
 
 mod definitions;
 mod jobs;
+#[cfg(feature = "failpoints")]
+mod kill;
 mod objects;
 mod switching;
 mod units;

@@ -86,6 +86,9 @@ impl SqliteWork {
             Some(contents) => contents,
             None => self.shared.contents(self.step.id, self.lease.as_ref())?,
         };
+        if matches!(self.unit, Unit::Part(_)) {
+            self.shared.keep(self.step.id, &contents);
+        }
         Ok(self.contents.insert(contents))
     }
 
