@@ -135,6 +135,7 @@ fn a_step(id: u32, kind: &str, name: &str) -> Step {
         plugin: "tables".into(),
         parts: 1,
         rows: 0,
+        read_bytes: 0,
         bytes: 0,
         tables: Vec::new(),
         needs: Vec::new(),
@@ -176,6 +177,7 @@ fn a_table() -> TableDefinition {
         uniques: vec![a_key(&["name"])],
         checks: Vec::new(),
         foreign_keys: Vec::new(),
+        last_number: None,
         options: Vec::new(),
     }
 }
