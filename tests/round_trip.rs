@@ -29,7 +29,7 @@ fn rows_of(graph: &Value) -> u64 {
 /// The rows of a table as the CSV file has them, in order: NULL empty, `t` and `f` for booleans.
 fn csv_of(connection: &rusqlite::Connection, table: &str, booleans: &[String]) -> Vec<Vec<String>> {
     let mut statement = connection.prepare(&format!("SELECT * FROM \"{table}\" ORDER BY rowid")).expect("a query");
-    let names: Vec<String> = statement.column_names().iter().map(|&name| name.to_owned()).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([]).expect("rows");
     let mut all = vec![names.clone()];
     while let Some(row) = rows.next().expect("a row") {
