@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
+pub mod misbehaving;
+
 /// A folder that vanishes, in which the binary runs.
 pub struct Sandbox {
     dir: tempfile::TempDir,
