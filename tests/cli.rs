@@ -18,8 +18,18 @@ fn every_command_answers_with_one_json_value() {
     assert!(sandbox.json(&["jobs", "--into", &into]).expect(0).json().as_array().expect("a list").is_empty());
     let report = sandbox.json(&["restore", "a.tar", "--into", &into]).expect(0).json();
     for member in [
-        "job", "status", "backup_name", "backup_id", "restored_bytes", "restored_files", "restored_records",
-        "restored_objects", "renamed_objects", "failed_objects", "findings", "error",
+        "job",
+        "status",
+        "backup_name",
+        "backup_id",
+        "restored_bytes",
+        "restored_files",
+        "restored_records",
+        "restored_objects",
+        "renamed_objects",
+        "failed_objects",
+        "findings",
+        "error",
     ] {
         assert!(report.get(member).is_some(), "{member}");
     }
@@ -43,7 +53,8 @@ fn mistakes_are_named_with_a_way_out() {
     small_folder(&sandbox.path("folder"), 10);
     sandbox.run(&["pack", "folder", "-o", "a.tar"]).expect(0);
     std::fs::write(sandbox.path("text.txt"), "not an archive").expect("written");
-    std::fs::write(sandbox.path("text.sqlite"), "not a database, but long enough to look at; ".repeat(40)).expect("written");
+    std::fs::write(sandbox.path("text.sqlite"), "not a database, but long enough to look at; ".repeat(40))
+        .expect("written");
     let cases: [(&[&str], i32, &str); 14] = [
         (&["restore", "missing.tar"], 3, "archive.not_found"),
         (&["restore", "text.txt"], 3, "archive."),
@@ -67,7 +78,10 @@ fn mistakes_are_named_with_a_way_out() {
         let spoken = sandbox.run(arguments);
         assert!(spoken.stdout.is_empty(), "{arguments:?}: {spoken:#?}");
         assert!(!spoken.stderr.is_empty() && !spoken.stderr.contains("panicked"), "{arguments:?}: {spoken:#?}");
-        assert!(outcome.json()["error"]["message"].as_str().is_some_and(|text| !text.is_empty() && !text.ends_with('.')), "{outcome:#?}");
+        assert!(
+            outcome.json()["error"]["message"].as_str().is_some_and(|text| !text.is_empty() && !text.ends_with('.')),
+            "{outcome:#?}"
+        );
     }
 }
 

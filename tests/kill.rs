@@ -111,7 +111,8 @@ fn killed_at_every_fail_point_and_aborted() {
 
 fn schema(path: &Path) -> Vec<String> {
     let connection = rusqlite::Connection::open(path).expect("a database");
-    let mut statement = connection.prepare("SELECT type || name || coalesce(sql, '') FROM sqlite_schema ORDER BY 1").expect("a query");
+    let mut statement =
+        connection.prepare("SELECT type || name || coalesce(sql, '') FROM sqlite_schema ORDER BY 1").expect("a query");
     statement.query_map([], |row| row.get(0)).expect("rows").map(|row| row.expect("a row")).collect()
 }
 

@@ -172,9 +172,11 @@ fn a_dependency_that_is_nowhere_is_found() {
     let (sandbox, archive, into) = prepared();
     let plan = sandbox.json(&["plan", &archive, "--into", &into, "--select", "table:people"]).expect(3).json();
     assert!(
-        plan["findings"].as_array().expect("findings").iter().any(|finding| finding["fix"]
-            .as_str()
-            .is_some_and(|fix| fix.contains("table:") && fix.contains("teams"))),
+        plan["findings"]
+            .as_array()
+            .expect("findings")
+            .iter()
+            .any(|finding| finding["fix"].as_str().is_some_and(|fix| fix.contains("table:") && fix.contains("teams"))),
         "{plan:#}"
     );
 }

@@ -222,7 +222,10 @@ fn every_container_gives_the_same_content() {
             "(head -c 100000 archive.tar | gzip; tail -c +100001 archive.tar | gzip) > two.gz && reinstate restore two.gz --into sqlite:members.sqlite",
         ),
         ("zstd", "zstd -q archive.tar && reinstate restore archive.tar.zst --into sqlite:zstd.sqlite"),
-        ("folder", "mkdir unpacked && tar xf archive.tar -C unpacked && reinstate restore unpacked --into sqlite:folder.sqlite"),
+        (
+            "folder",
+            "mkdir unpacked && tar xf archive.tar -C unpacked && reinstate restore unpacked --into sqlite:folder.sqlite",
+        ),
         ("stdin", "cat archive.tar | reinstate restore - --into sqlite:stdin.sqlite"),
         ("stdin_gzip", "gzip -c archive.tar | reinstate restore - --into sqlite:stdin_gzip.sqlite"),
     ];

@@ -53,7 +53,10 @@ fn undo_brings_back_what_was_replaced_and_undo_again_restores() {
     assert_eq!(undone["status"], "undone");
     assert_eq!(content(&sandbox), before_switch);
     sandbox.sql("target.sqlite", "INSERT INTO people VALUES (2, 'the trigger works')");
-    assert_eq!(sandbox.query("target.sqlite", "SELECT what FROM log WHERE what LIKE 'the%'"), "Text(\"the trigger works\")");
+    assert_eq!(
+        sandbox.query("target.sqlite", "SELECT what FROM log WHERE what LIKE 'the%'"),
+        "Text(\"the trigger works\")"
+    );
     sandbox.sql("target.sqlite", "DELETE FROM people WHERE id = 2; DELETE FROM log WHERE what LIKE 'the%'");
 
     let again = sandbox.json(&["undo", &job, "--into", &into]).expect(0).json();
@@ -185,9 +188,8 @@ fn definitions_only_leaves_rows_out() {
 
 #[test]
 fn readers_never_see_a_mixture() {
-    let (sandbox, archive, into) = prepared(
-        "PRAGMA journal_mode = WAL; CREATE TABLE people(id, name, team_id); CREATE TABLE teams(id, name);",
-    );
+    let (sandbox, archive, into) =
+        prepared("PRAGMA journal_mode = WAL; CREATE TABLE people(id, name, team_id); CREATE TABLE teams(id, name);");
     let stop = Arc::new(AtomicBool::new(false));
     let path = sandbox.path("target.sqlite");
     let flag = Arc::clone(&stop);

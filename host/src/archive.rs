@@ -10,6 +10,8 @@ use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::source::Location;
 
+#[cfg(test)]
+pub(crate) mod build;
 mod folder;
 mod header;
 mod index;
@@ -18,6 +20,8 @@ mod path;
 mod pax;
 pub(crate) mod stream;
 mod tarfile;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use folder::Folder;

@@ -14,8 +14,13 @@ use crate::catalog::manifest::{self, NAME, SUM_NAME};
 use crate::catalog::{Backup, Digest, Entry, Object, ObjectName, Totals};
 use crate::error::{Error, Result};
 
+pub(crate) mod attributes;
+pub(crate) mod batches;
 mod frame;
 mod member;
+#[cfg(test)]
+mod tests;
+pub(crate) mod sql;
 
 use frame::{Compressor, Frame};
 use member::{BLOCK, ZEROS};

@@ -12,6 +12,8 @@ mod agree;
 mod inflate;
 pub(crate) mod manifest;
 pub mod payload;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use manifest::Manifest;
@@ -72,13 +74,16 @@ impl std::str::FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = "A SHA-256 digest is 64 hexadecimal digits";
-        if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
+            return Err(wrong);
+        };
+        let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+        let mut digest = [0; 32];
+        if pairs.len() != digest.len() {
             return Err(wrong);
         }
-        let mut digest = [0; 32];
-        for (byte, digits) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let digits = std::str::from_utf8(digits).map_err(|_| wrong)?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong)?;
+        for (byte, [high, low]) in digest.iter_mut().zip(pairs) {
+            *byte = digit(*high).zip(digit(*low)).map(|(high, low)| high << 4 | low).ok_or(wrong)?;
         }
         Ok(Self(digest))
     }

@@ -16,6 +16,7 @@ use args::Cli;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    crate::failpoint::arm();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return output::usage(&error),

@@ -4,18 +4,21 @@
 //! The modules are the line that data takes, and each may only name those before it.
 
 pub mod error;
-
-pub mod archive;
-pub mod backup;
 pub mod cancel;
+pub mod failpoint;
+pub mod source;
+pub mod archive;
 pub mod catalog;
-pub mod check;
-pub mod cli;
+pub mod text;
+pub mod facts;
+pub mod backup;
 pub mod pack;
 pub mod plan;
+pub mod target;
+pub mod check;
 pub mod plugin;
 pub mod restore;
-pub mod source;
-pub mod target;
+pub mod cli;
 
 pub use error::{Error, Result};
+pub use restore::{apply, plan, resume};

@@ -1,10 +1,32 @@
 //! What a restore will do, decided before anything is written: a value that is saved, read, edited and applied.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Backup, Digest, ObjectName};
+
+mod adopt;
+mod build;
+mod decide;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod glob;
+mod json;
+pub(crate) mod kinds;
+mod links;
+pub(crate) mod names;
+mod order;
+mod render;
+mod select;
+mod suggest;
+
+pub use adopt::adopt;
+pub use build::{Input, build};
+pub use names::mapped;
+pub use render::render;
+pub use select::select;
 
 /// What happens when an object of that name exists in the target. The words are Kinetica's `restore_policy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -43,7 +65,13 @@ impl TryFrom<String> for Selector {
 
 impl From<Selector> for String {
     fn from(selector: Selector) -> Self {
-        format!("{}:{}", selector.kind, selector.pattern)
+        selector.to_string()
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind, self.pattern)
     }
 }
 
@@ -57,7 +85,7 @@ pub struct Options {
     pub exclude: Vec<Selector>,
     /// What to do with names that are taken.
     pub policy: Policy,
-    /// Where the policy `rename` moves existing objects; a schema named after the job when absent.
+    /// Where the policy `rename` moves existing objects; a schema named after the archive when absent.
     pub renamed_schema: Option<String>,
     /// Create schemas that the target lacks.
     pub create_schema: bool,
@@ -67,6 +95,10 @@ pub struct Options {
     pub definitions_only: bool,
     /// Go on when an object fails, and switch the others.
     pub keep_going: bool,
+    /// Objects and parts at once; 0 for as many as there are processors.
+    pub width: u32,
+    /// Do not compare the digests of what is read.
+    pub skip_checksums: bool,
 }
 
 /// How bad a finding is.
@@ -95,6 +127,30 @@ pub struct Finding {
     pub message: String,
     /// What the operator can do about it.
     pub fix: String,
+}
+
+impl Finding {
+    /// A finding that is about no one object.
+    pub fn new(severity: Severity, code: &str, message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { severity, code: code.to_owned(), object: None, message: message.into(), fix: fix.into() }
+    }
+
+    /// One that keeps the restore from starting.
+    pub fn refusal(code: &str, message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::new(Severity::Refusal, code, message, fix)
+    }
+
+    /// One that the operator should weigh.
+    pub fn warning(code: &str, message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, message, fix)
+    }
+
+    /// Names the object, as the archive calls it.
+    #[must_use]
+    pub fn about(mut self, object: &ObjectName) -> Self {
+        self.object = Some(object.clone());
+        self
+    }
 }
 
 /// What a step does.
@@ -136,6 +192,8 @@ pub struct Step {
     pub rows: u64,
     /// Predicted bytes in the target.
     pub bytes: u64,
+    /// Bytes its parts read from the archive, uncompressed.
+    pub read_bytes: u64,
     /// Further tables the object brings, by suffix (`nodes` of graph `g` is the table `g_nodes`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<String>,
@@ -199,6 +257,19 @@ pub struct Totals {
     pub read_bytes: u64,
     /// Bytes the target will need.
     pub target_bytes: u64,
+}
+
+impl Totals {
+    /// Adds up the steps that do something. Figures come from archives and plugins, so sums stop at the largest number.
+    pub fn of(steps: &[Step]) -> Self {
+        steps.iter().filter(|step| step.action != Action::Skip).fold(Self::default(), |sum, step| Self {
+            objects: sum.objects + 1,
+            parts: sum.parts.saturating_add(step.parts.into()),
+            rows: sum.rows.saturating_add(step.rows),
+            read_bytes: sum.read_bytes.saturating_add(step.read_bytes),
+            target_bytes: sum.target_bytes.saturating_add(step.bytes),
+        })
+    }
 }
 
 /// A whole plan. Not a promise yet: only the check makes a [`crate::check::CheckedPlan`] of it.

@@ -7,9 +7,39 @@ use std::time::Duration;
 use crate::archive::Archive;
 use crate::cancel::Cancel;
 use crate::catalog::{Object, ObjectName};
-use crate::error::Result;
-use crate::plan::{Finding, Outlook, PluginDescription};
-use crate::target::{Counts, TargetInfo, Work};
+use crate::error::{Error, Result};
+use crate::plan::{Outlook, PluginDescription, PluginIdentity};
+use crate::target::TargetInfo;
+
+mod bindings;
+mod bundled;
+mod cache;
+mod capability;
+mod compile;
+mod component;
+mod convert;
+mod describe;
+mod engine;
+mod fault;
+mod grant;
+mod guest;
+mod inspect;
+mod limiter;
+mod link;
+mod load;
+mod outlook;
+mod session;
+mod state;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use capability::entries::Source;
+use guest::Guest;
+
+pub use compile::compile_file;
+pub use inspect::{Inspection, Permission, inspect};
+pub use session::Session;
 
 /// What a plugin may use before it is stopped. Counted for each object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,42 +133,50 @@ pub struct LogLine {
 }
 
 /// The plugins of this host: our own and those of a folder.
-pub struct Plugins {}
+pub struct Plugins {
+    /// In order of their names.
+    all: Vec<Arc<Plugin>>,
+}
 
 /// One plugin, compiled and linked.
-pub struct Plugin {}
-
-/// One object's instance of a plugin.
-pub struct Session {}
+pub struct Plugin {
+    guest: Guest,
+    inspection: Inspection,
+    /// It writes rows, so that its counts of rows can be compared with what it appended.
+    counts_rows: bool,
+}
 
 impl Plugins {
     /// Loads our own plugins and those of the folder, and asks each what it restores.
     /// Fails when a file of the folder is no plugin, or two plugins restore one kind.
     pub fn load(options: &PluginOptions) -> Result<Self> {
-        let _ = options;
-        unimplemented!()
+        Ok(Self { all: load::all(options)?.into_iter().map(Arc::new).collect() })
     }
 
     /// What they are, in order of their names.
     pub fn descriptions(&self) -> Vec<PluginDescription> {
-        unimplemented!()
+        self.all.iter().map(|plugin| plugin.description()).collect()
     }
 
     /// The plugin of that name.
     pub fn get(&self, name: &str) -> Option<Arc<Plugin>> {
-        let _ = name;
-        unimplemented!()
+        self.all.iter().find(|plugin| plugin.inspection.name == name).cloned()
+    }
+
+    /// What an operator is told of each, in order of their names.
+    pub fn inspections(&self) -> Vec<Inspection> {
+        self.all.iter().map(|plugin| plugin.inspection.clone()).collect()
     }
 }
 
 impl Plugin {
     /// Asks for the outlook of many objects; pure. One answer for each, in order.
     pub fn plan(&self, objects: &[ObjectView], surroundings: &Surroundings, cancel: &Cancel) -> Result<Vec<Outlook>> {
-        let _ = (objects, surroundings, cancel);
-        unimplemented!()
+        outlook::plan(&self.guest, objects, surroundings, cancel)
     }
 
     /// A fresh instance for one object. `verify_checksums` compares entries' digests while they are read.
+    /// Fails with `plugin.not_granted` when it lacks something it imports.
     pub fn session(
         &self,
         view: ObjectView,
@@ -147,46 +185,39 @@ impl Plugin {
         verify_checksums: bool,
         cancel: Cancel,
     ) -> Result<Session> {
-        let _ = (view, surroundings, archive, verify_checksums, cancel);
-        unimplemented!()
-    }
-}
-
-impl Session {
-    /// Hands it the open unit that its next calls write to.
-    pub fn give(&mut self, work: Box<dyn Work>) {
-        let _ = work;
-        unimplemented!()
+        self.session_over(view, &surroundings, archive, verify_checksums, cancel)
     }
 
-    /// Takes the unit back, to commit or drop it. `None` when none was given.
-    pub fn take(&mut self) -> Option<Box<dyn Work>> {
-        unimplemented!()
+    fn session_over(
+        &self,
+        view: ObjectView,
+        surroundings: &Surroundings,
+        source: Arc<dyn Source>,
+        verify_checksums: bool,
+        cancel: Cancel,
+    ) -> Result<Session> {
+        self.check_grants().map_err(|error| error.object(&view.object.name))?;
+        Session::start(&self.guest, self.counts_rows, view, surroundings, source, verify_checksums, cancel)
     }
 
-    /// Creates the object.
-    pub fn begin(&mut self) -> Result<()> {
-        unimplemented!()
+    /// What it is, as planning sees it.
+    pub fn description(&self) -> PluginDescription {
+        let Inspection { name, version, digest, kinds, missing_grants, .. } = self.inspection.clone();
+        PluginDescription { identity: PluginIdentity { name, version, digest }, kinds, missing_grants }
     }
 
-    /// Restores one part. Fails with `plugin.count_mismatch` when the plugin's count is not what it appended.
-    pub fn restore(&mut self, part: u32) -> Result<Counts> {
-        let _ = part;
-        unimplemented!()
-    }
-
-    /// Finishes the object.
-    pub fn end(&mut self) -> Result<()> {
-        unimplemented!()
-    }
-
-    /// Reads the stage back; writes are refused meanwhile.
-    pub fn verify(&mut self) -> Result<Vec<Finding>> {
-        unimplemented!()
-    }
-
-    /// What it logged since the last time this was asked.
-    pub fn log(&mut self) -> Vec<LogLine> {
-        unimplemented!()
+    fn check_grants(&self) -> Result<()> {
+        let missing = &self.inspection.missing_grants;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let flags: Vec<_> = missing.iter().map(|interface| format!("--grant {interface}")).collect();
+        let message = format!(
+            "{} imports {}, which it was not granted; look at it with `plugin inspect`, and allow it with {}",
+            self.guest.who,
+            missing.join(", "),
+            flags.join(" ")
+        );
+        Err(Error::new("plugin.not_granted", message))
     }
 }

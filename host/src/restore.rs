@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::archive::Archive;
 use crate::cancel::Cancel;
 use crate::catalog::{Catalog, Object};
-use crate::check::{self, CheckedPlan, Precondition, Situation};
+use crate::check::{self, CheckedPlan, Precondition};
 use crate::error::{Error, Result};
 use crate::plan::{self, Options, Outlook, Plan, PlannedArchive, PluginDescription};
 use crate::plugin::{ObjectView, PluginOptions, Plugins, Surroundings};
@@ -186,10 +186,7 @@ impl Prepared {
     }
 
     fn check(&self, restore: &Restore, plan: Plan) -> Result<CheckedPlan, Box<Plan>> {
-        let considered = plan.clone();
-        let situation =
-            Situation { plan: &considered, catalog: &self.catalog, facts: &self.facts, plugins: &self.plugins };
-        check::run(plan, &situation, &restore.host.preconditions)
+        check::run(plan, &self.catalog, &self.facts, &self.plugins, &restore.host.preconditions)
     }
 
     fn surroundings(&self) -> Surroundings {
@@ -249,7 +246,7 @@ fn outlooks(
                     let object = &catalog.objects[selected[at]];
                     ObjectView {
                         object: Arc::new(object.clone()),
-                        into: plan::target_name(&object.name, options),
+                        into: plan::mapped(&object.name, &options.map),
                         definitions_only: options.definitions_only,
                     }
                 })

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// The place of an archive: a path, or `-` for standard input.
+/// The place of an archive: a path, or `-` for standard input (a file of that name is `./-`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
     /// A file, or a folder that holds an unpacked archive.
@@ -23,6 +23,20 @@ impl fmt::Display for Location {
         match self {
             Self::Path(path) => path.display().fmt(f),
             Self::Stdin => f.write_str("-"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_written_as_they_are_read() {
+        assert_eq!(Location::from("-"), Location::Stdin);
+        assert_eq!(Location::from("./-"), Location::Path("./-".into()));
+        for place in ["-", "a.tar", "/b/c.tar.gz", "./-"] {
+            assert_eq!(Location::from(place).to_string(), place);
         }
     }
 }

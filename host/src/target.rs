@@ -3,16 +3,18 @@
 //! Every method blocks; the host calls them from threads that may. A platform implements [`Target`],
 //! [`Stage`] and [`Work`] for its own system and hands it to [`crate::plan()`] and [`crate::apply()`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::backup::{Writer, Written};
-use crate::catalog::{Backup, ObjectName};
+use crate::catalog::Backup;
 use crate::error::{Error, Result};
 use crate::plan::{Finding, Step};
+
+pub use crate::facts::{Existing, Facts, Health, TargetInfo};
 
 pub mod definition;
 pub mod sqlite;
@@ -20,64 +22,6 @@ pub mod sqlite;
 use definition::{
     Index, Membership, Orphans, Permission, Principal, PrincipalSummary, Routine, Summary, TableDefinition, Token,
 };
-
-/// What plugins may know of a target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TargetInfo {
-    /// `sqlite`, or a platform's own word.
-    pub kind: String,
-    /// Its version.
-    pub version: String,
-    /// The SQL dialect it takes expressions in; empty when none.
-    pub dialect: String,
-    /// Forms that [`Work::append`] takes; `arrow` is always among them.
-    pub forms: Vec<String>,
-}
-
-/// An object that is there already.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Existing {
-    /// Changes when its definition changes.
-    pub fingerprint: String,
-    /// Why it cannot be moved aside or replaced, where it cannot (a virtual table, say).
-    pub fixed: Option<String>,
-}
-
-/// What a target can say of its health; rules turn what is wrong into findings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Health {
-    /// `None` when it can be written, else why not.
-    pub not_writable: Option<String>,
-    /// `None` when this identity may restore here, else what right is missing.
-    pub missing_right: Option<String>,
-    /// Free space in bytes, where it can be known.
-    pub free_bytes: Option<u64>,
-    /// Nodes that are not ready, by name.
-    pub nodes_not_ready: Vec<String>,
-    /// Changes that are not stored on every node yet, in the target's own words.
-    pub uncommitted: Option<String>,
-    /// The job that is restoring into it right now, in another process.
-    pub busy: Option<String>,
-    /// Jobs that were interrupted and wait for `resume` or `abort`.
-    pub interrupted: Vec<String>,
-    /// Why this version cannot be restored into, where it cannot.
-    pub unsupported_version: Option<String>,
-}
-
-/// What was read of a target; planning and checking see nothing else of it.
-#[derive(Debug, Clone)]
-pub struct Facts {
-    /// Where it is, as an operator writes it: `sqlite:PATH`.
-    pub location: String,
-    /// What plugins may know.
-    pub info: TargetInfo,
-    /// Every object there is, the target's own bookkeeping left out.
-    pub objects: BTreeMap<ObjectName, Existing>,
-    /// Every schema there is.
-    pub schemas: BTreeSet<String>,
-    /// How it is.
-    pub health: Health,
-}
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,8 +81,6 @@ pub enum Unit {
     End,
     /// All of it at once, for small objects.
     Whole,
-    /// Reading back; never committed, no row in the journal.
-    Verify,
 }
 
 /// What a committed unit held.

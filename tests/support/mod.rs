@@ -99,7 +99,8 @@ impl Sandbox {
     /// Runs a shell command line as an operator would, with the binary as `reinstate`.
     pub fn shell(&self, line: &str) -> Outcome {
         let binary = Path::new(env!("CARGO_BIN_EXE_reinstate"));
-        let path = format!("{}:{}", binary.parent().expect("a folder").display(), std::env::var("PATH").unwrap_or_default());
+        let path =
+            format!("{}:{}", binary.parent().expect("a folder").display(), std::env::var("PATH").unwrap_or_default());
         let mut command = Command::new("sh");
         command
             .args(["-c", line])
@@ -176,8 +177,10 @@ pub fn logical_content(path: &Path) -> String {
         if object[0] == "Text(\"table\")" {
             let name = object[1].trim_start_matches("Text(").trim_end_matches(')');
             let name: String = serde_json::from_str(name).expect("a name");
-            let mut lines: Vec<String> =
-                rows(&connection, &format!("SELECT * FROM \"{}\"", name.replace('"', "\"\""))).iter().map(|row| format!("{row:?}")).collect();
+            let mut lines: Vec<String> = rows(&connection, &format!("SELECT * FROM \"{}\"", name.replace('"', "\"\"")))
+                .iter()
+                .map(|row| format!("{row:?}"))
+                .collect();
             lines.sort();
             for line in lines {
                 let _ = writeln!(text, "  {line}");

@@ -61,6 +61,11 @@ pub(super) fn compare(a: &str, b: &str) -> Ordering {
 
 /// Whether `inner` lies in a folder that some file system takes for `outer`.
 pub(super) fn is_inside(inner: &str, outer: &str) -> bool {
+    if inner.is_ascii() && outer.is_ascii() {
+        // Without folding both names of every pair in an archive.
+        let (inner, outer) = (inner.as_bytes(), outer.as_bytes());
+        return inner.get(outer.len()) == Some(&b'/') && inner[..outer.len()].eq_ignore_ascii_case(outer);
+    }
     let (inner, mut outer) = (fold(inner), fold(outer));
     outer.push(fold_ascii(b'/'));
     inner.starts_with(&outer)

@@ -25,7 +25,7 @@ pub(super) fn walk(
     limits: &Limits,
     explain: &dyn Fn(io::Error) -> Error,
 ) -> Result<Vec<Member>> {
-    let mut walk = Walk { source, limits, explain, position: 0, entry: 0 };
+    let mut walk = Walk { source, limits, explain, position: 0, seen: 0, entry: 1 };
     let mut members = Vec::new();
     while let Some(found) = walk.next()? {
         members.extend(found);
@@ -39,7 +39,9 @@ struct Walk<'a, S> {
     limits: &'a Limits,
     explain: &'a dyn Fn(io::Error) -> Error,
     position: u64,
-    /// Number of the entry that is being read, counted from 1; a folder is one, the headers that extend a member are not.
+    /// Files and folders so far.
+    seen: u64,
+    /// Number of the file that comes next, counted from 1.
     entry: u64,
 }
 
@@ -53,13 +55,13 @@ struct Ahead {
 impl<S: Source> Walk<'_, S> {
     /// The next entry; what it holds is nothing for a folder. `None` at the end blocks.
     fn next(&mut self) -> Result<Option<Option<Member>>> {
-        self.entry += 1;
+        self.seen += 1;
         let mut ahead = Ahead::default();
         loop {
             let Some(block) = self.header_block()? else {
                 return self.end_blocks(&ahead);
             };
-            if self.entry > self.limits.members {
+            if self.seen > self.limits.members {
                 return Err(self.over(format!("The archive has more than {} entries", self.limits.members)));
             }
             let header = self.understand(&block)?;
@@ -73,9 +75,8 @@ impl<S: Source> Walk<'_, S> {
     }
 
     fn understand(&self, block: &Block) -> Result<Header> {
-        if self.entry == 1 && self.position == BLOCK && !header::is_tar(block) {
-            let message = "This is no archive: neither a tar file, plain or compressed with gzip or zstd, nor a folder";
-            return Err(Error::new("archive.unrecognised", message));
+        if self.seen == 1 && self.position == BLOCK && !header::is_tar(block) {
+            return Err(unrecognised());
         }
         header::parse(block).map_err(|reason| self.bad(&header::rough_name(block), &reason))
     }
@@ -108,6 +109,7 @@ impl<S: Source> Walk<'_, S> {
         let path = path::check(&name, self.limits.name_bytes).map_err(|reason| self.bad(&name, &reason))?.to_owned();
         let offset = self.position;
         self.skip_body(&name, size)?;
+        self.entry += 1;
         Ok(Member { path, size, offset })
     }
 
@@ -165,7 +167,8 @@ impl<S: Source> Walk<'_, S> {
     fn header_block(&mut self) -> Result<Option<Block>> {
         let mut block: Block = [0; BLOCK as usize];
         match self.fill(&mut block)? {
-            0 if self.position == 0 => Err(truncated("The archive is empty")),
+            0 if self.position == 0 => Err(truncated("The archive is empty: it has no bytes at all")),
+            read if read < block.len() && self.position == read as u64 => Err(unrecognised()),
             read if read < block.len() => {
                 Err(truncated(format!("The archive ends after {} entries, without its end blocks", self.entry - 1)))
             }
@@ -228,6 +231,12 @@ impl<S: Source> Walk<'_, S> {
     fn over(&self, message: String) -> Error {
         Error::new("archive.limit", message)
     }
+}
+
+fn unrecognised() -> Error {
+    let message = "This is no archive: neither a tar file, plain or compressed with gzip or zstd, nor a folder; \
+                   `reinstate pack DIR -o FILE` makes an archive from a plain directory";
+    Error::new("archive.unrecognised", message)
 }
 
 fn truncated(message: impl Into<String>) -> Error {

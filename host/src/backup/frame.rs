@@ -179,9 +179,9 @@ mod tests {
 
     #[test]
     fn every_frame_states_its_length_and_comes_back() {
-        let noise: Vec<u8> = (0..3_000_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
-        for length in [0, 1, 1000, WHOLE - 1, WHOLE, WHOLE + 1, 3 * WHOLE, 12_000_000] {
-            for piece in [997, 1 << 16, 1 << 24] {
+        let noise: Vec<u8> = (0..1_250_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        for length in [0, 1, 1000, WHOLE - 1, WHOLE, WHOLE + 1, 3 * WHOLE, 5_000_000] {
+            for piece in [9973, 1 << 24] {
                 let packed = compress(&noise[..length], piece);
                 assert_eq!(zstd::zstd_safe::get_frame_content_size(&packed).unwrap(), Some(length as u64));
                 assert_eq!(packed[4] & 0b100, 0b100, "the frame has a checksum");

@@ -1,5 +1,6 @@
 //! Holds a manifest against the archive that it came in: its digest, and that both name the same members.
 
+use std::fmt::{self, Write as _};
 use std::io::Read as _;
 
 use crate::archive::stream::HARMLESS_BYTES;
@@ -60,9 +61,11 @@ pub(super) fn check_objects(archive: &Archive, objects: &[Object]) -> Result<()>
     for number in [NAME, SUM_NAME].into_iter().filter_map(|path| archive.position(path)) {
         named[number] = true;
     }
+    // Members come in the manifest's order: the next one is the likeliest, and a comparison is all it takes.
+    let mut likely = 0;
     for object in objects {
         for entry in &object.entries {
-            claim(archive, entry, &mut named).map_err(|error| error.object(&object.name))?;
+            likely = 1 + claim(archive, entry, likely, &mut named).map_err(|error| error.object(&object.name))?;
         }
     }
     match named.iter().position(|named| !named) {
@@ -83,11 +86,12 @@ fn check_names(objects: &[Object]) -> Result<()> {
     }
 }
 
-/// Marks the entry's member as named.
-fn claim(archive: &Archive, entry: &Entry, named: &mut [bool]) -> Result<()> {
-    let shown = shown(&entry.path);
-    let fail = |code: &'static str, message: String| Err(Error::new(code, message).entry(&shown));
-    let Some(number) = archive.position(&entry.path) else {
+/// Marks the entry's member as named; gives its number.
+fn claim(archive: &Archive, entry: &Entry, likely: usize, named: &mut [bool]) -> Result<usize> {
+    let shown = Shown(&entry.path);
+    let fail = |code: &'static str, message: String| Err(Error::new(code, message).entry(shown.to_string()));
+    let is_likely = archive.members().get(likely).is_some_and(|member| member.path == entry.path);
+    let Some(number) = (if is_likely { Some(likely) } else { archive.position(&entry.path) }) else {
         return fail(
             "archive.entry_missing",
             format!("{NAME} names the entry {shown}, which the archive does not hold"),
@@ -111,16 +115,21 @@ fn claim(archive: &Archive, entry: &Entry, named: &mut [bool]) -> Result<()> {
         );
         return fail("archive.limit", message);
     }
-    Ok(())
+    Ok(number)
 }
 
 fn unnamed(archive: &Archive, number: usize) -> Error {
-    let name = shown(&archive.members()[number].path);
+    let name = Shown(&archive.members()[number].path);
     let message =
         format!("Entry {} `{name}` is refused: {NAME} does not name it; an archive holds nothing else", number + 1);
-    Error::new("archive.bad_entry", message).entry(name)
+    Error::new("archive.bad_entry", message).entry(name.to_string())
 }
 
-fn shown(path: &str) -> String {
-    path.escape_debug().take(300).collect()
+/// A path for a message: escaped and cut, only when it is written.
+struct Shown<'a>(&'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.escape_debug().take(300).try_for_each(|letter| f.write_char(letter))
+    }
 }

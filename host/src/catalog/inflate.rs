@@ -1,11 +1,17 @@
 //! One zstd frame, decompressed step by step, and never further than it was told.
 
 use std::io::{self, Read};
+use std::sync::{Mutex, PoisonError};
 
-use zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, get_error_name, get_frame_content_size};
+use zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective, get_error_name, get_frame_content_size};
 
 /// Compressed bytes read at once.
 const BUFFER: u64 = 128 << 10;
+/// Contexts kept for the next entry, and how large they may be: making one costs more than decompressing a small entry.
+const IDLE: usize = 8;
+const IDLE_BYTES: usize = 1 << 20;
+
+static CONTEXTS: Mutex<Vec<DCtx<'static>>> = Mutex::new(Vec::new());
 
 /// What is wrong with an entry's bytes.
 #[derive(Debug)]
@@ -29,7 +35,8 @@ impl From<io::Error> for Fault {
 
 pub(super) struct Inflate {
     stored: Box<dyn Read + Send>,
-    context: DCtx<'static>,
+    /// Made when it is needed and no idle one was left.
+    context: Option<DCtx<'static>>,
     input: Vec<u8>,
     /// The part of `input` that holds bytes which are not decompressed yet.
     from: usize,
@@ -45,7 +52,7 @@ impl Inflate {
     pub(super) fn new(stored: Box<dyn Read + Send>, size: u64, length: u64, window_log: u32) -> Self {
         // Small entries get small buffers; one byte more shows the end.
         let input = vec![0; size.saturating_add(1).min(BUFFER) as usize];
-        let context = DCtx::create();
+        let context = CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner).pop();
         Self { stored, context, input, from: 0, to: 0, length, begun: false, ended: false, window_log }
     }
 
@@ -91,7 +98,8 @@ impl Inflate {
     }
 
     fn begin(&mut self) -> Result<(), Fault> {
-        self.context.set_parameter(DParameter::WindowLogMax(self.window_log.clamp(10, 31))).map_err(fault)?;
+        let context = self.context.get_or_insert_with(DCtx::create);
+        context.set_parameter(DParameter::WindowLogMax(self.window_log.clamp(10, 31))).map_err(fault)?;
         // A bomb is refused by what it says of itself; one that lies is stopped at the manifest's length.
         match get_frame_content_size(&self.input[..self.to]) {
             Ok(Some(stated)) if stated != self.length => Err(Fault::Stated(stated)),
@@ -103,7 +111,8 @@ impl Inflate {
         let before = out.len();
         let mut input = InBuffer::around(&self.input[self.from..self.to]);
         let mut output = OutBuffer::around_pos(out, before);
-        let hint = self.context.decompress_stream(&mut output, &mut input).map_err(fault)?;
+        let context = self.context.get_or_insert_with(DCtx::create);
+        let hint = context.decompress_stream(&mut output, &mut input).map_err(fault)?;
         let used = input.pos();
         self.from += used;
         self.ended = hint == 0;
@@ -112,6 +121,20 @@ impl Inflate {
             return Err(Fault::Short);
         }
         Ok(())
+    }
+}
+
+impl Drop for Inflate {
+    fn drop(&mut self) {
+        let Some(mut context) = self.context.take().filter(|context| context.sizeof() <= IDLE_BYTES) else {
+            return;
+        };
+        if context.reset(ResetDirective::SessionAndParameters).is_ok() {
+            let mut idle = CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+            if idle.len() < IDLE {
+                idle.push(context);
+            }
+        }
     }
 }
 

@@ -119,7 +119,7 @@ impl Payload {
                     format!("The entry {path} was compressed with a larger zstd window than the limit allows");
                 return Error::new("archive.limit", message).entry(path);
             }
-            Fault::Short => format!("it has {} bytes instead of {length}, or its end is missing", length - self.left),
+            Fault::Short => format!("it ends before the {length} bytes that the manifest says"),
             Fault::Long => format!("it has more than the {length} bytes that the manifest says"),
             Fault::Stated(stated) => format!("its zstd frame says {stated} bytes and the manifest {length}"),
             Fault::Trailing => "bytes follow its zstd frame".to_owned(),

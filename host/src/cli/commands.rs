@@ -15,7 +15,9 @@ use crate::restore::Settings;
 use crate::target::back_up;
 
 use super::args::{BackupCommand, Cli, Command, Naming, PluginArgs, PluginCommand, ReadArgs};
-use super::output::{bytes, count, error, explain, line, number, printable, value};
+use super::output::{error, explain, line, value};
+use crate::text::{bytes, count, counted, escape};
+
 use super::{environment, restoring};
 
 /// Runs one command; returns the exit status.
@@ -34,7 +36,9 @@ pub(super) async fn run(cli: Cli) -> u8 {
         }
         Command::Inspect { archive, reading } => inspect(&archive, &reading, json),
         Command::Verify { archive, reading } => verify(&archive, &reading, json),
-        Command::Pack { directory, output, schema, naming } => pack_directory(&directory, &output, schema, naming, json),
+        Command::Pack { directory, output, schema, naming } => {
+            pack_directory(&directory, &output, schema, naming, json)
+        }
         Command::Backup { command: BackupCommand::Create { from, output, naming } } => {
             create(&from, &output, naming, json)
         }
@@ -69,19 +73,19 @@ fn inspect(location: &str, reading: &ReadArgs, json: bool) -> Result<u8> {
     let backup = &catalog.backup;
     line(&format!(
         "Backup {} ({}), taken {} from {}",
-        printable(&backup.name),
-        printable(&backup.id),
-        printable(&backup.created),
-        printable(&backup.source)
+        escape(&backup.name),
+        escape(&backup.id),
+        escape(&backup.created),
+        escape(&backup.source)
     ));
     for object in &catalog.objects {
         let rows: u64 = object.entries.iter().filter_map(|entry| entry.rows).sum();
         let size: u64 = object.entries.iter().map(|entry| entry.bytes).sum();
-        let rows = if rows > 0 { count(rows, "row") } else { String::new() };
+        let rows = if rows > 0 { counted(rows, "row") } else { String::new() };
         let size = if size > 0 { bytes(size) } else { String::new() };
-        line(&format!("  {:<44} {rows:>18} {size:>12}", printable(&object.name.to_string())));
+        line(&format!("  {:<44} {rows:>18} {size:>12}", escape(&object.name.to_string())));
     }
-    line(&format!("{}, digest {}", count(catalog.objects.len() as u64, "object"), catalog.digest));
+    line(&format!("{}, digest {}", counted(catalog.objects.len() as u64, "object"), catalog.digest));
     Ok(0)
 }
 
@@ -93,7 +97,7 @@ fn unrecognised(archive: &Archive, failure: &Error, json: bool) -> u8 {
         value(&json!({ "members": members, "error": failure }));
     } else {
         for member in members {
-            line(&format!("  {:<60} {:>12}", printable(&member.path), bytes(member.size)));
+            line(&format!("  {:<60} {:>12}", escape(&member.path), bytes(member.size)));
         }
         explain(failure);
     }
@@ -108,34 +112,29 @@ fn verify(location: &str, reading: &ReadArgs, json: bool) -> Result<u8> {
     let entries: usize = catalog.objects.iter().map(|object| object.entries.len()).sum();
     if json {
         let status = if wrong.is_empty() { "verified" } else { "damaged" };
-        value(&json!({ "status": status, "backup": catalog.backup, "digest": catalog.digest, "entries": entries, "errors": wrong }));
+        value(
+            &json!({ "status": status, "backup": catalog.backup, "digest": catalog.digest, "entries": entries, "errors": wrong }),
+        );
     } else {
         wrong.iter().for_each(explain);
         line(&format!(
             "{} of {} are as the manifest says",
-            number((entries - wrong.len()) as u64),
-            count(entries as u64, "payload")
+            count((entries - wrong.len()) as u64),
+            counted(entries as u64, "payload")
         ));
     }
     Ok(u8::from(!wrong.is_empty()))
 }
 
-fn pack_directory(
-    directory: &Path,
-    output: &Path,
-    schema: Option<String>,
-    naming: Naming,
-    json: bool,
-) -> Result<u8> {
-    let options =
-        PackOptions { name: naming.name, id: naming.id, schema, overwrite: naming.overwrite };
+fn pack_directory(directory: &Path, output: &Path, schema: Option<String>, naming: Naming, json: bool) -> Result<u8> {
+    let options = PackOptions { name: naming.name, id: naming.id, schema, overwrite: naming.overwrite };
     let packed = pack::pack(directory, output, &options)?;
     if json {
         value(&packed);
     } else {
         written(&packed.written, output);
         for file in &packed.ignored {
-            line(&format!("Left out: {}", printable(file)));
+            line(&format!("Left out: {}", escape(file)));
         }
     }
     Ok(0)
@@ -163,8 +162,8 @@ fn written(archive: &Written, output: &Path) {
     line(&format!(
         "Wrote {}: {}, {}, {} in {}",
         output.display(),
-        count(archive.objects, "object"),
-        count(archive.rows, "row"),
+        counted(archive.objects, "object"),
+        counted(archive.rows, "row"),
         bytes(archive.bytes),
         bytes(archive.archive_bytes)
     ));
@@ -182,8 +181,8 @@ fn jobs(into: &str, json: bool) -> Result<u8> {
             "{}  {status:<11}  {}  {} ({})",
             job.job,
             job.started,
-            printable(&job.backup_name),
-            printable(&job.backup_id)
+            escape(&job.backup_name),
+            escape(&job.backup_id)
         ));
     }
     if jobs.is_empty() {
@@ -258,7 +257,24 @@ fn show_plugins(plugins: &[plugin::Inspection], json: bool, single: bool) {
     match (json, single, plugins) {
         (true, true, [only]) => value(only),
         (true, ..) => value(&plugins),
-        _ => plugins.iter().for_each(|plugin| line(&printable(&plugin.to_string()))),
+        _ => plugins.iter().for_each(show_plugin),
+    }
+}
+
+fn show_plugin(plugin: &plugin::Inspection) {
+    let kinds: Vec<&str> = plugin.kinds.iter().map(|kind| kind.name.as_str()).collect();
+    let place = plugin.file.as_ref().map_or("our own".to_owned(), |file| file.display().to_string());
+    line(&escape(&format!("{} {} ({place})", plugin.name, plugin.version)));
+    line(&escape(&format!("  restores  {}", kinds.join(", "))));
+    let imports: Vec<String> = plugin
+        .imports
+        .iter()
+        .map(|import| format!("{}{}", import.interface, if import.granted { "" } else { " (not granted)" }))
+        .collect();
+    line(&format!("  imports   {}", imports.join(", ")));
+    line(&format!("  component {}, sha256 {}", bytes(plugin.component_bytes), plugin.digest));
+    if !plugin.missing_grants.is_empty() {
+        line(&format!("  needs     --grant {}", plugin.missing_grants.join(",")));
     }
 }
 

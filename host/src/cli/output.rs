@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::error::Error;
+use crate::text::escape;
 
 /// Prints what clap has to say; help and version are answers, the rest is misuse.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
@@ -52,7 +53,7 @@ pub(super) fn error(error: &Error, json: bool) -> u8 {
 /// An error for people, on standard error.
 pub(super) fn explain(error: &Error) {
     let details = error.details();
-    eprintln!("error[{}]: {}", details.code, printable(&details.message));
+    eprintln!("error[{}]: {}", details.code, escape(&details.message));
     let place = [
         details.object.as_ref().map(|object| ("object", object.to_string())),
         details.entry.clone().map(|entry| ("entry", entry)),
@@ -62,34 +63,6 @@ pub(super) fn explain(error: &Error) {
         (!details.next.is_empty()).then(|| ("next", details.next.clone())),
     ];
     for (word, text) in place.into_iter().flatten() {
-        eprintln!("  {word:>6}: {}", printable(&text));
+        eprintln!("  {word:>6}: {}", escape(&text));
     }
-}
-
-/// Text from archives and plugins without what a terminal would act on.
-pub(super) fn printable(text: &str) -> String {
-    let hidden = |c: char| {
-        (c.is_control() && c != '\n' && c != '\t')
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if hidden(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
-    }
-    shown
-}
-
-/// Bytes for people: `1.5 MiB`.
-pub(super) fn bytes(bytes: u64) -> String {
-    indicatif::BinaryBytes(bytes).to_string()
-}
-
-/// A number with thousands set apart: `47,271`.
-pub(super) fn number(number: u64) -> String {
-    indicatif::HumanCount(number).to_string()
-}
-
-/// `1 object`, `2 objects`.
-pub(super) fn count(number: u64, word: &str) -> String {
-    format!("{} {word}{}", self::number(number), if number == 1 { "" } else { "s" })
 }

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::restore::Event;
-
-use super::output::{bytes, count, printable};
+use crate::text::{bytes, counted, escape};
 
 /// Time between two lines where there is no terminal.
 const PACE: Duration = Duration::from_secs(2);
@@ -50,9 +49,9 @@ impl Progress {
                 self.bar.set_length(*total);
                 self.bar.set_position(done.bytes);
                 self.bar.reset_eta();
-                self.line(&format!("Job {job}: {}, {}", count(*objects, "object"), bytes(*total)));
+                self.line(&format!("Job {job}: {}, {}", counted(*objects, "object"), bytes(*total)));
             }
-            Event::ObjectStarted { object } => self.bar.set_message(printable(&object.to_string())),
+            Event::ObjectStarted { object } => self.bar.set_message(escape(&object.to_string()).into_owned()),
             Event::Committed { counts, .. } => {
                 state.bytes += counts.bytes;
                 self.bar.set_position(state.bytes);
@@ -62,9 +61,9 @@ impl Progress {
                 state.staged += 1;
                 self.pace(&mut state);
             }
-            Event::ObjectFailed { object, error } => self.line(&printable(&format!("Failed: {object}: {error}"))),
+            Event::ObjectFailed { object, error } => self.line(&escape(&format!("Failed: {object}: {error}"))),
             Event::Log { plugin, object, line } if SHOWN.contains(&line.level) => {
-                self.line(&printable(&format!("{plugin}, {object}: {}", line.message)));
+                self.line(&escape(&format!("{plugin}, {object}: {}", line.message)));
             }
             Event::Log { .. } => {}
             Event::Rehearsing => self.phase("Everything is staged and verified; rehearsing the switch"),
@@ -98,6 +97,6 @@ impl Progress {
         }
         state.last_line = Instant::now();
         let (done, total) = (bytes(state.bytes), bytes(state.total_bytes));
-        self.line(&format!("Staged {} of {}, {done} of {total}", state.staged, count(state.objects, "object")));
+        self.line(&format!("Staged {} of {}, {done} of {total}", state.staged, counted(state.objects, "object")));
     }
 }

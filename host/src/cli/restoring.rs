@@ -12,7 +12,9 @@ use crate::restore::{self, Host, Report, Restore, Settings, Status, Watch};
 
 use super::args::{Into, PlanArgs, PluginArgs, ReadArgs};
 use super::environment;
-use super::output::{bytes, count, explain, line, number, printable, value};
+use super::output::{explain, line, value};
+use crate::text::{bytes, count, counted, escape};
+
 use super::progress::Progress;
 
 /// `reinstate restore`
@@ -191,9 +193,9 @@ fn show(restore: &Restore, report: &Report, json: bool) {
     for finding in &report.findings {
         let object = finding.object.as_ref().map_or(String::new(), |object| format!(" {object}:"));
         let severity = format!("{:?}", finding.severity).to_lowercase();
-        eprintln!("{severity}[{}]:{object} {}", finding.code, printable(&finding.message));
+        eprintln!("{severity}[{}]:{object} {}", finding.code, escape(&finding.message));
         if !finding.fix.is_empty() {
-            eprintln!("     fix: {}", printable(&finding.fix));
+            eprintln!("     fix: {}", escape(&finding.fix));
         }
     }
     if report.status == Status::Succeeded {
@@ -209,19 +211,19 @@ fn succeeded(restore: &Restore, report: &Report) {
     let into = restore.target.location();
     line(&format!(
         "Restored {} ({}, {}) of backup {} into {}",
-        count(report.restored_objects.len() as u64, "object"),
-        count(report.restored_records, "row"),
+        counted(report.restored_objects.len() as u64, "object"),
+        counted(report.restored_records, "row"),
         bytes(report.restored_bytes),
-        printable(&report.backup_name),
-        printable(&into),
+        escape(&report.backup_name),
+        escape(&into),
     ));
     let pause = report.switch_microseconds.unwrap_or_default();
-    line(&format!("Job {job}, switched in {}.{} ms", number(pause / 1000), pause % 1000 / 100));
+    line(&format!("Job {job}, switched in {}.{} ms", count(pause / 1000), pause % 1000 / 100));
     for (old, new) in &report.renamed_objects {
-        line(&format!("Moved {} to {}", printable(old), printable(new)));
+        line(&format!("Moved {} to {}", escape(old), escape(new)));
     }
     if !report.failed_objects.is_empty() {
-        line(&format!("{} failed", count(report.failed_objects.len() as u64, "object")));
+        line(&format!("{} failed", counted(report.failed_objects.len() as u64, "object")));
     }
     line(&format!("To take it back: reinstate undo {job} --into {into}"));
 }

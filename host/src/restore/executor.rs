@@ -324,10 +324,8 @@ impl Running {
         let Self { context, .. } = self;
         let Some(context) = Arc::into_inner(context) else { return report };
         let kept = serde_json::to_string(&report).unwrap_or_default();
-        let ended = blocking(move || {
-            if resumable { context.stage.interrupt() } else { context.stage.fail(&kept) }
-        })
-        .await;
+        let ended =
+            blocking(move || if resumable { context.stage.interrupt() } else { context.stage.fail(&kept) }).await;
         match ended {
             Ok(()) => report,
             Err(error) => report.failed(advice::cleanup_failed(error, &job, &self.plan)),

@@ -82,12 +82,7 @@ impl Context {
     }
 
     /// Runs one unit in a fresh instance and commits it.
-    fn unit<T>(
-        &self,
-        work: &Work,
-        unit: Unit,
-        run: impl FnOnce(&mut Session) -> Result<(Counts, T)>,
-    ) -> Result<T> {
+    fn unit<T>(&self, work: &Work, unit: Unit, run: impl FnOnce(&mut Session) -> Result<(Counts, T)>) -> Result<T> {
         self.cancel.check()?;
         let mut session = work.plugin.session(
             work.view.clone(),

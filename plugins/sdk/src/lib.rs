@@ -102,6 +102,11 @@
 //! - A [`Failure`] fails this object only. Give it a stable dotted code, and entry, row and column where there are any. The
 //!   host adds the object and the plugin. A panic works too, but nobody can search for it.
 //!
+//! # Rows
+//!
+//! With the feature `rows`, [`rows::restore`] turns a part in the form `csv` or `arrow` into batches and appends them to a
+//! table of the object. It decodes several hundred megabytes a second; do not read rows one by one.
+//!
 //! # Testing
 //!
 //! Everything here compiles natively, where [`export!`] expands to nothing, so `cargo test` runs your parsers and plans as
@@ -114,6 +119,8 @@ pub mod bindings;
 mod entry;
 mod handler;
 mod panic;
+#[cfg(feature = "rows")]
+pub mod rows;
 mod values;
 
 #[doc(hidden)]

@@ -1,0 +1,41 @@
+//! Every option has something to act on; one that has not is most likely a slip.
+
+use std::collections::BTreeSet;
+
+use super::Situation;
+use crate::plan::{Finding, Policy};
+use crate::text::{list, quote};
+
+pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
+    let options = &situation.plan.options;
+    let schemas: BTreeSet<&str> =
+        situation.catalog.objects.iter().filter_map(|object| object.name.schema.as_deref()).collect();
+    let held: Vec<&str> = schemas.iter().copied().collect();
+    let unknown = options.map.keys().filter(|schema| !schemas.contains(schema.as_str())).map(|schema| {
+        let message = format!("--map names the schema {schema}, but the archive's schemas are: {}", list(&held));
+        Finding::refusal("plan.map_unmatched", message, format!("Leave out --map {}=…", quote(schema)))
+    });
+    let aimless = (options.renamed_schema.is_some() && options.policy != Policy::Rename).then(|| {
+        let message = "--renamed-schema does nothing without the policy rename";
+        Finding::warning("plan.option_unused", message, "--policy rename, or leave out --renamed-schema")
+    });
+    unknown.chain(aimless).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::plan::fixture::Sample;
+
+    #[test]
+    fn a_mapping_of_nothing_would_restore_over_what_was_to_be_spared() {
+        let mut sample = Sample::of(&["table main.a", "user ana"]);
+        sample.options.map = BTreeMap::from([("mian".to_owned(), "copy".to_owned())]);
+        sample.options.renamed_schema = Some("old".to_owned());
+        sample.finds(&[
+            "Refusal plan.map_unmatched … the schema mian, but the archive's schemas are: main",
+            "Warning plan.option_unused … [--policy rename",
+        ]);
+    }
+}

@@ -1,0 +1,28 @@
+//! Named places at which a test kills the process; without the feature `failpoints` they compile to nothing.
+//!
+//! A point that is set to `return` (`FAILPOINTS='switch.done=return'`) ends the process at once, as a power cut would:
+//! no destructor runs, nothing is flushed.
+
+/// Every point.
+pub const POINTS: &[&str] = &[];
+
+/// Arms the points that the variable `FAILPOINTS` names, for the life of the process.
+pub fn arm() {
+    #[cfg(feature = "failpoints")]
+    std::mem::forget(fail::FailScenario::setup());
+}
+
+/// Passes the place called `name`, or ends the process there when a test set it to `return`.
+pub(crate) fn hit(name: &str) {
+    debug_assert!(POINTS.contains(&name), "{name} is not in the list of points");
+    #[cfg(feature = "failpoints")]
+    fail::fail_point!(name, |_| die());
+}
+
+#[cfg(feature = "failpoints")]
+fn die() {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    loop {
+        std::thread::park();
+    }
+}

@@ -1,0 +1,130 @@
+//! Loads plugins: read, decide, compile, link, describe.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+
+use super::bundled::BUNDLED;
+use super::compile::{Origin, compile};
+use super::component::{Wasm, in_file};
+use super::describe::describe;
+use super::grant::{Grants, Interface, decide};
+use super::guest::Guest;
+use super::inspect::{Inspection, permissions};
+use super::link::link;
+use super::{Plugin, PluginOptions};
+use crate::error::{Error, Result};
+
+/// Our own plugins and those of the folder, in order of their names; no two of one name or for one kind.
+pub(super) fn all(options: &PluginOptions) -> Result<Vec<Plugin>> {
+    // Mistakes are told before time is spent on compiling.
+    Grants::parse(&options.grants)?;
+    if BUNDLED.is_empty() && options.folder.is_none() {
+        let message =
+            "This program was built without its plugins (REINSTATE_SKIP_GUESTS was set); build it again without that";
+        return Err(Error::new("host.internal", message));
+    }
+    let files = options.folder.as_deref().map(components).transpose()?.unwrap_or_default();
+    let mut all = bundled(options)?;
+    for path in files {
+        all.push(foreign(&path, options)?);
+    }
+    check_names(&all)?;
+    all.sort_by(|one, other| one.inspection.name.cmp(&other.inspection.name));
+    Ok(all)
+}
+
+/// Side by side: at the first start each has to be compiled.
+fn bundled(options: &PluginOptions) -> Result<Vec<Plugin>> {
+    thread::scope(|scope| {
+        let start = |(name, bytes): &(&'static str, &'static [u8])| {
+            let (name, bytes) = (*name, *bytes);
+            scope.spawn(move || own(name, bytes, options))
+        };
+        let started: Vec<_> = BUNDLED.iter().map(start).collect();
+        let lost = |_| Err(Error::new("host.internal", "Loading a plugin panicked"));
+        started.into_iter().map(|loaded| loaded.join().unwrap_or_else(lost)).collect()
+    })
+}
+
+/// One of our own plugins.
+pub(super) fn own(name: &str, bytes: &'static [u8], options: &PluginOptions) -> Result<Plugin> {
+    let wasm = Wasm::new(bytes.into());
+    let loaded = wasm.and_then(|wasm| plugin(&wasm, Origin::Bundled, &Grants::Imported, options));
+    loaded.map_err(|error| Error::new("host.internal", format!("Our own plugin `{name}`: {error}")))
+}
+
+/// A plugin of someone else's.
+pub(super) fn foreign(path: &Path, options: &PluginOptions) -> Result<Plugin> {
+    let grants = Grants::parse(&options.grants)?;
+    let wasm = Wasm::open(path, options.limits.component_bytes)?;
+    let mut plugin = plugin(&wasm, Origin::Foreign, &grants, options).map_err(|error| in_file(error, path))?;
+    plugin.inspection.file = Some(path.to_owned());
+    Ok(plugin)
+}
+
+fn plugin(wasm: &Wasm, origin: Origin, grants: &Grants, options: &PluginOptions) -> Result<Plugin> {
+    let decision = decide(&wasm.imports, grants);
+    let component = compile(wasm, origin, options)?;
+    let pre = link(&component, &decision)?;
+    let mut guest = Guest { who: "The plugin".into(), limits: Arc::new(options.limits.clone()), pre };
+    let described = describe(&guest)?;
+    guest.who = format!("Plugin {} {}", described.name, described.version).into();
+    let inspection = Inspection {
+        name: described.name,
+        version: described.version,
+        digest: wasm.digest,
+        component_bytes: wasm.bytes.len() as u64,
+        file: None,
+        kinds: described.kinds,
+        imports: permissions(wasm, &decision),
+        missing_grants: decision.missing.iter().map(|interface| interface.name().to_owned()).collect(),
+    };
+    Ok(Plugin { guest, inspection, counts_rows: decision.granted.contains(&Interface::Tables) })
+}
+
+/// The components of a folder, sorted; only plain files called `*.wasm`.
+fn components(folder: &Path) -> Result<Vec<PathBuf>> {
+    let fault = |error: std::io::Error| {
+        Error::new("plugin.invalid", format!("The plugin folder {} cannot be read: {error}", folder.display()))
+    };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(fault)? {
+        let entry = entry.map_err(fault)?;
+        let path = entry.path();
+        if entry.file_type().map_err(fault)?.is_file() && path.extension().is_some_and(|end| end == "wasm") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Which plugin restores an object must not depend on the order of files.
+fn check_names(all: &[Plugin]) -> Result<()> {
+    let mut names = BTreeMap::new();
+    let mut kinds = BTreeMap::new();
+    for plugin in all {
+        let about = &plugin.inspection;
+        if let Some(other) = names.insert(&about.name, about) {
+            return Err(conflict(other, about, &format!("are both called `{}`", about.name)));
+        }
+        for kind in &about.kinds {
+            if let Some(other) = kinds.insert(&kind.name, about) {
+                return Err(conflict(other, about, &format!("both restore the kind `{}`", kind.name)));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn conflict(one: &Inspection, other: &Inspection, what: &str) -> Error {
+    let place = |about: &Inspection| match &about.file {
+        Some(file) => format!("{} ({})", about.name, file.display()),
+        None => format!("{} (our own)", about.name),
+    };
+    let message = format!("The plugins {} and {} {what}; remove one from the folder", place(one), place(other));
+    Error::new("plugin.invalid", message)
+}

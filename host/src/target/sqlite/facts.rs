@@ -1,0 +1,205 @@
+//! What is there: every object, schema and job, read without leaving a trace.
+//!
+//! Tables and views are listed by the names they have in the file, whoever made them; other kinds from `reinstate_objects`. A table that
+//! belongs to an object of another kind (the nodes of a graph, say) is listed too, because its name is taken, and cannot be
+//! replaced by itself.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
+use rusqlite::Connection;
+use sha2::{Digest, Sha256};
+
+use crate::catalog::ObjectName;
+use crate::error::Result;
+use crate::target::{Existing, Facts, Health, Job, JobStatus, TargetInfo};
+
+use super::connection::reader;
+use super::failure::failed;
+use super::lock::{Holder, holder};
+use super::name::{MAIN, fold, is_own, is_reserved, physical, split};
+use super::parts::fingerprint_there;
+use super::snapshot::{SchemaRow, Snapshot};
+use super::store::{self, Bookkeeping, ObjectRow};
+
+/// Whether objects of the kind are tables or views of the file itself.
+pub(crate) fn is_relation(kind: &str) -> bool {
+    matches!(kind, "table" | "view")
+}
+
+/// Folded names of tables that belong to objects of other kinds.
+pub(crate) fn owners(live: &[ObjectRow]) -> HashMap<String, ObjectName> {
+    let others = live.iter().filter(|row| !is_relation(&row.name.kind));
+    others
+        .flat_map(|row| row.tables.iter().map(|suffix| (fold(&physical(&row.name, suffix)), row.name.clone())))
+        .collect()
+}
+
+/// The fingerprint of an object that is there: of its tables and views, and of its definition where that is what it consists of.
+pub(crate) fn fingerprint(connection: &Connection, snapshot: &Snapshot, row: &ObjectRow) -> Result<String> {
+    let tables = fingerprint_there(snapshot, &row.name, &row.tables);
+    if is_relation(&row.name.kind) {
+        return Ok(tables);
+    }
+    let definition = store::definition(connection, row.id)?.unwrap_or_default();
+    let digest = Sha256::digest(format!("{tables}\n{definition}"));
+    Ok(digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Reads the facts of the file at `path`, which need not exist.
+pub(crate) fn inspect(path: &Path) -> Result<Facts> {
+    let mut facts = Facts {
+        location: format!("sqlite:{}", path.display()),
+        info: info(),
+        objects: BTreeMap::new(),
+        schemas: BTreeSet::from([MAIN.to_owned()]),
+        health: health(path),
+    };
+    let Some(connection) = reader(path)? else { return Ok(facts) };
+    // One transaction: the facts are those of one moment.
+    connection.execute_batch("BEGIN").map_err(|error| failed(error, "Could not read the target"))?;
+    let snapshot = Snapshot::read(&connection)?;
+    let present = store::bookkeeping(&connection)?;
+    let live =
+        if present == Bookkeeping::Present { store::objects(&connection, "state = 'live'", [])? } else { Vec::new() };
+    add_relations(&mut facts, &connection, &snapshot, &live)?;
+    for row in live.iter().filter(|row| !is_relation(&row.name.kind)) {
+        let fingerprint = fingerprint(&connection, &snapshot, row)?;
+        facts.objects.insert(row.name.clone(), Existing { fingerprint, fixed: None });
+    }
+    facts.schemas.extend(facts.objects.keys().filter_map(|name| name.schema.clone()));
+    match present {
+        Bookkeeping::Absent => {}
+        Bookkeeping::Foreign => facts.health.unsupported_version = Some(store::foreign().to_string()),
+        Bookkeeping::Present => {
+            facts.schemas.extend(store::schemas(&connection)?);
+            let jobs = known_jobs(&connection, path)?;
+            facts.health.interrupted =
+                jobs.into_iter().filter(|job| job.status == JobStatus::Interrupted).map(|job| job.job).collect();
+        }
+    }
+    Ok(facts)
+}
+
+fn info() -> TargetInfo {
+    TargetInfo {
+        kind: "sqlite".into(),
+        version: rusqlite::version().into(),
+        dialect: "sqlite".into(),
+        forms: vec!["arrow".into()],
+    }
+}
+
+fn add_relations(facts: &mut Facts, connection: &Connection, snapshot: &Snapshot, live: &[ObjectRow]) -> Result<()> {
+    let owners = owners(live);
+    let shadows = shadows(connection)?;
+    let shown = |row: &&SchemaRow| is_relation(&row.kind) && !is_own(&row.named.name) && !is_reserved(&row.named.name);
+    for row in snapshot.rows().iter().filter(shown) {
+        let (schema, name) = split(&row.named.name);
+        let object = ObjectName::new(&row.kind, Some(schema), name);
+        let fixed = fixed(row, &owners, &shadows);
+        let suffixes = [String::new()];
+        facts
+            .objects
+            .insert(object.clone(), Existing { fingerprint: fingerprint_there(snapshot, &object, &suffixes), fixed });
+    }
+    Ok(())
+}
+
+fn fixed(row: &SchemaRow, owners: &HashMap<String, ObjectName>, shadows: &BTreeSet<String>) -> Option<String> {
+    let name = &row.named.name;
+    let virtual_table = |sql: &String| sql.get(..14).is_some_and(|start| start.eq_ignore_ascii_case("CREATE VIRTUAL"));
+    if let Some(owner) = owners.get(&fold(name)) {
+        return Some(format!("It belongs to {owner}"));
+    }
+    if row.named.sql.as_ref().is_some_and(virtual_table) {
+        return Some("It is a virtual table, which only the program that made it can move".to_owned());
+    }
+    if shadows.contains(name) {
+        return Some("It holds the data of a virtual table".to_owned());
+    }
+    name.contains('\u{fffd}').then(|| "Its name is not UTF-8".to_owned())
+}
+
+fn shadows(connection: &Connection) -> Result<BTreeSet<String>> {
+    let list = || {
+        let any: bool = connection.query_row(
+            "SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE rootpage = 0 AND type = 'table')",
+            [],
+            |row| row.get(0),
+        )?;
+        if !any {
+            return Ok(BTreeSet::new());
+        }
+        connection
+            .prepare("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'")?
+            .query_map([], |row| row.get(0))?
+            .collect()
+    };
+    list().map_err(|error| failed(error, "Could not read the tables"))
+}
+
+fn health(path: &Path) -> Health {
+    Health {
+        not_writable: not_writable(path),
+        missing_right: None,
+        free_bytes: free_bytes(path),
+        nodes_not_ready: Vec::new(),
+        uncommitted: None,
+        busy: match holder(path) {
+            Holder::Nobody => None,
+            Holder::Job(job) => Some(job),
+            Holder::Unknown => Some("another restore".to_owned()),
+        },
+        interrupted: Vec::new(),
+        unsupported_version: None,
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// SQLite writes its log, and we our lock, beside the file.
+fn not_writable(path: &Path) -> Option<String> {
+    use rustix::fs::{Access, access};
+    let folder = folder(path);
+    if !folder.is_dir() {
+        return Some(format!("The folder `{}` does not exist", folder.display()));
+    }
+    let denied = |path: &Path, how| {
+        access(path, how).err().map(|error| format!("`{}` cannot be written: {error}", path.display()))
+    };
+    let of_file = if path.exists() { denied(path, Access::READ_OK | Access::WRITE_OK) } else { None };
+    of_file.or_else(|| denied(folder, Access::WRITE_OK | Access::EXEC_OK))
+}
+
+fn free_bytes(path: &Path) -> Option<u64> {
+    let space = rustix::fs::statvfs(folder(path)).ok()?;
+    Some(space.f_bavail.saturating_mul(space.f_frsize))
+}
+
+/// Every job of the file at `path`; those that are not over are `Running` when their process holds the lock.
+pub(crate) fn jobs(path: &Path) -> Result<Vec<Job>> {
+    match reader(path)? {
+        Some(connection) if store::bookkeeping(&connection)? == Bookkeeping::Present => known_jobs(&connection, path),
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn known_jobs(connection: &Connection, path: &Path) -> Result<Vec<Job>> {
+    let holder = holder(path);
+    let mut jobs: Vec<Job> = store::jobs(connection)?.into_iter().map(|record| record.job).collect();
+    let last = jobs.last().map(|job| job.job.clone());
+    let works = |job: &str| match &holder {
+        Holder::Nobody => false,
+        Holder::Job(holder) => holder == job,
+        Holder::Unknown => last.as_deref() == Some(job),
+    };
+    for job in &mut jobs {
+        if job.status == JobStatus::Interrupted && works(&job.job) {
+            job.status = JobStatus::Running;
+        }
+    }
+    Ok(jobs)
+}

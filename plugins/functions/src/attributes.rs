@@ -1,0 +1,47 @@
+//! What the archive says of a function, a procedure or an environment: the format's attributes of these kinds.
+
+use reinstate_plugin::routines::Routine;
+use reinstate_plugin::{Failure, Object};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// The kind of environments.
+pub(crate) const ENVIRONMENT: &str = "function_environment";
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Attributes {
+    pub(crate) language: String,
+    #[serde(default)]
+    pub(crate) definition: String,
+    pub(crate) environment: Option<String>,
+    #[serde(default)]
+    attributes: Map<String, Value>,
+    /// Names of an environment's packages: package `i` is entry `i`.
+    #[serde(default)]
+    pub(crate) packages: Vec<String>,
+}
+
+impl Attributes {
+    pub(crate) fn of(object: &Object) -> Result<Self, Failure> {
+        object.parse_attributes()
+    }
+
+    /// As the target gets it.
+    pub(crate) fn routine(self) -> Routine {
+        Routine {
+            language: self.language,
+            definition: self.definition,
+            environment: self.environment,
+            attributes: Value::Object(self.attributes).to_string(),
+        }
+    }
+
+    /// The name of the package behind a part. Fails with `function.no_such_package`.
+    pub(crate) fn package(&self, object: &Object, part: u32) -> Result<&str, Failure> {
+        self.packages.get(part as usize).map(String::as_str).ok_or_else(|| {
+            let message = format!("{} names {} packages, none for part {part}", object.source, self.packages.len());
+            Failure::new("function.no_such_package", message).in_part(object, part)
+        })
+    }
+}

@@ -1,0 +1,211 @@
+//! CSV into Arrow batches.
+//!
+//! The entry goes through a window. Whole records in it are found first ([`index`]), then turned into columns one type at a
+//! time ([`values`]), and leave as one batch; what is left of the last record moves to the window's front. Nothing is
+//! allocated for a field.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_schema::{Schema, SchemaRef};
+
+use super::{BATCH_ROWS, Field, Presence, in_entry, ipc, positions, shown};
+use crate::{CHUNK, Counts, Failure};
+
+mod index;
+mod values;
+
+use index::{Index, Malformed, Span};
+pub(super) use values::{arrow_field, nulls};
+
+/// Bytes of CSV that make a batch. Small enough for the cache, and a batch of nothing but short numbers, eight times
+/// as large as its text, stays far below what one call may pass to the host.
+const WINDOW: usize = 512 * 1024;
+
+/// The longest record: it must fit into the sandbox's memory a few times.
+const LONGEST: usize = 32 << 20;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Decodes CSV (RFC 4180, UTF-8, a first line of column names) and hands over batches, each a whole Arrow IPC stream, with
+/// their number of rows. `read` gives at most so many bytes at a time, and none at the end.
+///
+/// A field that is empty and not quoted is NULL, `""` is the empty text. Columns are matched by name, in any order.
+/// Failures name row (the first after the column names is 1) and column.
+pub fn decode(
+    fields: &[Field],
+    read: impl FnMut(u32) -> Result<Vec<u8>, Failure>,
+    mut append: impl FnMut(&[u8], u64) -> Result<(), Failure>,
+) -> Result<Counts, Failure> {
+    let mut window = Window::new(read);
+    let mut index = Index::default();
+    let columns = Columns::of(fields, &mut window, &mut index)?;
+    let mut batch = Vec::new();
+    let mut rows = 0;
+    loop {
+        let found = window.records(&mut index, columns.width).map_err(|error| columns.malformed(error, rows))?;
+        if found == 0 {
+            return Ok(Counts { rows, bytes: window.read });
+        }
+        ipc::write(&columns.batch(window.rest(), &index, found, rows)?, &mut batch)?;
+        append(&batch, found as u64).map_err(|failure| in_entry(failure, rows))?;
+        window.at += index.end();
+        rows += found as u64;
+    }
+}
+
+/// The part of the entry that is being looked at.
+struct Window<R> {
+    source: R,
+    bytes: Vec<u8>,
+    /// Where what is not decoded yet begins.
+    at: usize,
+    ended: bool,
+    read: u64,
+}
+
+impl<R: FnMut(u32) -> Result<Vec<u8>, Failure>> Window<R> {
+    fn new(source: R) -> Self {
+        Self { source, bytes: Vec::new(), at: 0, ended: false, read: 0 }
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.at..]
+    }
+
+    /// Makes at least `wanted` bytes visible, or all there are.
+    fn fill(&mut self, wanted: usize) -> Result<(), Failure> {
+        if self.ended || self.rest().len() >= wanted {
+            return Ok(());
+        }
+        self.bytes.drain(..std::mem::take(&mut self.at));
+        while !self.ended && self.bytes.len() < wanted {
+            let chunk = (self.source)(CHUNK)?;
+            self.ended = chunk.is_empty();
+            self.read += chunk.len() as u64;
+            self.bytes.extend_from_slice(&chunk);
+        }
+        Ok(())
+    }
+
+    /// Finds whole records of `width` fields; 0 at the end of the entry.
+    fn records(&mut self, index: &mut Index, width: usize) -> Result<usize, Stop> {
+        self.fill(WINDOW)?;
+        loop {
+            let found = index.scan(self.rest(), self.ended, width, BATCH_ROWS)?;
+            if found > 0 || self.ended {
+                return Ok(found);
+            }
+            self.grow()?;
+        }
+    }
+
+    /// Reads on for a record that is longer than what is visible. Doubling keeps the scans of a long one linear.
+    fn grow(&mut self) -> Result<(), Stop> {
+        if self.rest().len() > LONGEST {
+            return Err(Stop::TooLong);
+        }
+        Ok(self.fill(self.rest().len() * 2)?)
+    }
+}
+
+/// Why no further record was found.
+enum Stop {
+    /// The host's failure.
+    Failed(Failure),
+    Malformed(Malformed),
+    TooLong,
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<Malformed> for Stop {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+/// The columns that become a batch, and where a record holds each.
+struct Columns<'a> {
+    fields: Vec<(&'a Field, Option<usize>)>,
+    schema: SchemaRef,
+    /// Fields of a record.
+    width: usize,
+}
+
+impl<'a> Columns<'a> {
+    /// Reads the line of column names.
+    fn of<R>(fields: &'a [Field], window: &mut Window<R>, index: &mut Index) -> Result<Self, Failure>
+    where
+        R: FnMut(u32) -> Result<Vec<u8>, Failure>,
+    {
+        window.fill(WINDOW)?;
+        if window.rest().starts_with(BYTE_ORDER_MARK) {
+            window.at += BYTE_ORDER_MARK.len();
+        }
+        loop {
+            if index.scan_first(window.rest(), window.ended).map_err(in_names)? {
+                break;
+            }
+            if window.ended {
+                return Err(Failure::new("table.bad_csv", "The entry is empty; its first line must name the columns"));
+            }
+            window.grow().map_err(|stop| match stop {
+                Stop::Failed(failure) => failure,
+                _ => Failure::new("table.row_too_large", too_long("The line of column names")),
+            })?;
+        }
+        let columns = Self::matched(fields, window.rest(), index.spans())?;
+        window.at += index.end();
+        Ok(columns)
+    }
+
+    fn matched(fields: &'a [Field], bytes: &[u8], spans: &[Span]) -> Result<Self, Failure> {
+        let names = spans.iter().map(|span| span.text(bytes)).collect::<Option<Vec<_>>>();
+        let names = names.ok_or_else(|| Failure::new("table.bad_columns", "The columns' names are not UTF-8"))?;
+        let positions = positions(fields, names.iter().map(|name| name.as_ref()))?;
+        let fields: Vec<_> =
+            fields.iter().zip(positions).filter(|(field, _)| field.presence != Presence::Computed).collect();
+        let schema = Schema::new(fields.iter().map(|(field, _)| values::arrow_field(field)).collect::<Vec<_>>());
+        Ok(Self { fields, schema: Arc::new(schema), width: spans.len() })
+    }
+
+    /// The indexed records as a batch; `before` rows came before them.
+    fn batch(&self, bytes: &[u8], index: &Index, rows: usize, before: u64) -> Result<RecordBatch, Failure> {
+        let columns = self.fields.iter().map(|(field, at)| {
+            let spans = index.column(*at, self.width, rows);
+            values::column(field.values, bytes, spans).map_err(|bad| {
+                let value = shown(bad.span.raw(bytes));
+                Failure::new("table.bad_value", format!("`{value}` is not {}", bad.expected))
+                    .row(before + bad.row as u64 + 1)
+                    .column(&field.name)
+            })
+        });
+        let columns = columns.collect::<Result<Vec<ArrayRef>, Failure>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+            .map_err(|error| Failure::new("table.bad_csv", format!("The rows do not make a batch: {error}")))
+    }
+
+    fn malformed(&self, stop: Stop, before: u64) -> Failure {
+        match stop {
+            Stop::Failed(failure) => failure,
+            Stop::Malformed(error) => {
+                Failure::new("table.bad_csv", error.message(self.width)).row(before + error.row as u64 + 1)
+            }
+            Stop::TooLong => Failure::new("table.row_too_large", too_long("The row")).row(before + 1),
+        }
+    }
+}
+
+fn in_names(error: Malformed) -> Failure {
+    Failure::new("table.bad_csv", format!("In the line of column names: {}", error.message(0)))
+}
+
+fn too_long(what: &str) -> String {
+    format!("{what} is longer than {} MiB; keep such values in an Arrow entry", LONGEST >> 20)
+}

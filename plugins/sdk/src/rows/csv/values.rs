@@ -1,0 +1,254 @@
+//! One column of indexed CSV as an Arrow array: the second pass, one tight loop for each type.
+
+use std::sync::Arc;
+
+use arrow_array::types::{BinaryType, ByteArrayType, Utf8Type};
+use arrow_array::{
+    ArrayRef, BinaryArray, BooleanArray, Float64Array, GenericByteArray, Int64Array, NullArray, StringArray, UnionArray,
+};
+use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
+use arrow_schema::{DataType, Field as ArrowField, UnionFields, UnionMode};
+
+use super::index::{Index, Span};
+use crate::rows::Field;
+use crate::tables::ValueType;
+
+/// A field that is no value of its column's type.
+#[derive(Debug)]
+pub(super) struct BadValue {
+    /// Its record in the batch, counted from 0.
+    pub(super) row: usize,
+    pub(super) span: Span,
+    /// What it should have been: `an integer`.
+    pub(super) expected: &'static str,
+}
+
+type Values = Result<ArrayRef, BadValue>;
+
+/// The column as batches have it. Whether NULL is allowed is the table's matter.
+pub(in crate::rows) fn arrow_field(field: &Field) -> ArrowField {
+    ArrowField::new(&field.name, arrow_type(field.values), true)
+}
+
+fn arrow_type(values: ValueType) -> DataType {
+    match values {
+        ValueType::Boolean => DataType::Boolean,
+        ValueType::Integer => DataType::Int64,
+        ValueType::Real => DataType::Float64,
+        ValueType::Text => DataType::Utf8,
+        ValueType::Bytes => DataType::Binary,
+        ValueType::Any => DataType::Union(any_fields(), UnionMode::Dense),
+    }
+}
+
+fn any_fields() -> UnionFields {
+    let field = |name: &str, of: DataType| ArrowField::new(name, of, true);
+    UnionFields::from_fields([
+        field("null", DataType::Null),
+        field("integer", DataType::Int64),
+        field("real", DataType::Float64),
+        field("text", DataType::Utf8),
+        field("bytes", DataType::Binary),
+    ])
+}
+
+/// The fields as values of that type.
+pub(super) fn column(values: ValueType, bytes: &[u8], spans: impl Iterator<Item = Span> + Clone) -> Values {
+    match values {
+        ValueType::Boolean => booleans(bytes, spans),
+        ValueType::Integer => {
+            let (values, nulls) = numbers(bytes, spans, integer, "an integer of 64 bits")?;
+            Ok(Arc::new(Int64Array::new(values, nulls)))
+        }
+        ValueType::Real => {
+            let (values, nulls) = numbers(bytes, spans, real, "a number")?;
+            Ok(Arc::new(Float64Array::new(values, nulls)))
+        }
+        ValueType::Text => Ok(Arc::new(texts(bytes, spans)?)),
+        ValueType::Bytes => binaries(bytes, spans),
+        ValueType::Any => any(bytes, spans),
+    }
+}
+
+/// So many NULLs of that type.
+pub(in crate::rows) fn nulls(values: ValueType, rows: usize) -> ArrayRef {
+    // NULL is a value of every type.
+    column(values, &[], Index::default().column(None, 0, rows)).unwrap_or_else(|_| Arc::new(NullArray::new(rows)))
+}
+
+fn booleans(bytes: &[u8], spans: impl Iterator<Item = Span>) -> Values {
+    let expected = "a boolean (`t`, `f`, `true`, `false`, `1` or `0`)";
+    let mut values = BooleanBufferBuilder::new(0);
+    let mut nulls = NullBufferBuilder::new(0);
+    for (row, span) in spans.enumerate() {
+        let value = if span.is_null() { Some(false) } else { boolean(span.raw(bytes)) };
+        values.append(value.ok_or(BadValue { row, span, expected })?);
+        nulls.append(!span.is_null());
+    }
+    Ok(Arc::new(BooleanArray::new(values.finish(), nulls.finish())))
+}
+
+fn boolean(text: &[u8]) -> Option<bool> {
+    let is = |word: &str| text.eq_ignore_ascii_case(word.as_bytes());
+    match text {
+        [b'1' | b't' | b'T'] => Some(true),
+        [b'0' | b'f' | b'F'] => Some(false),
+        _ if is("true") => Some(true),
+        _ if is("false") => Some(false),
+        _ => None,
+    }
+}
+
+/// Values of eight bytes, and which are NULL.
+fn numbers<N: Copy + Default + arrow_buffer::ArrowNativeType>(
+    bytes: &[u8],
+    spans: impl Iterator<Item = Span>,
+    parse: impl Fn(&[u8]) -> Option<N>,
+    expected: &'static str,
+) -> Result<(ScalarBuffer<N>, Option<NullBuffer>), BadValue> {
+    let mut values = Vec::with_capacity(spans.size_hint().0);
+    let mut nulls = NullBufferBuilder::new(0);
+    for (row, span) in spans.enumerate() {
+        if span.is_null() {
+            values.push(N::default());
+            nulls.append_null();
+            continue;
+        }
+        values.push(parse(span.raw(bytes)).ok_or(BadValue { row, span, expected })?);
+        nulls.append_non_null();
+    }
+    Ok((values.into(), nulls.finish()))
+}
+
+fn integer(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        _ => (false, text),
+    };
+    // Eighteen digits always fit; more are rare enough for the careful way.
+    if digits.is_empty() || digits.len() > 18 {
+        return std::str::from_utf8(text).ok()?.parse().ok();
+    }
+    let mut value = 0i64;
+    for digit in digits {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value * 10 + i64::from(digit);
+    }
+    Some(if negative { -value } else { value })
+}
+
+fn real(text: &[u8]) -> Option<f64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+fn texts(bytes: &[u8], spans: impl Iterator<Item = Span> + Clone) -> Result<StringArray, BadValue> {
+    let mut parts = Parts::with_capacity(spans.size_hint().0, spans.clone().map(|span| span.raw(bytes).len()).sum());
+    for span in spans.clone() {
+        if span.is_escaped() {
+            unescape(span.raw(bytes), &mut parts.values);
+        } else {
+            parts.values.extend_from_slice(span.raw(bytes));
+        }
+        parts.end(span);
+    }
+    parts.array::<Utf8Type>().ok_or_else(|| {
+        let is_bad = |(_, span): &(usize, Span)| span.text(bytes).is_none();
+        let (row, span) = spans.enumerate().find(is_bad).unwrap_or((0, Span::NULL));
+        BadValue { row, span, expected: "UTF-8" }
+    })
+}
+
+/// Copies the field with its doubled quotes made single.
+fn unescape(raw: &[u8], out: &mut Vec<u8>) {
+    let mut rest = raw;
+    while let Some(quote) = rest.iter().position(|byte| *byte == b'"') {
+        out.extend_from_slice(&rest[..=quote]);
+        rest = rest.get(quote + 2..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+}
+
+fn binaries(bytes: &[u8], spans: impl Iterator<Item = Span> + Clone) -> Values {
+    let expected = "bytes (`\\x` and pairs of hexadecimal digits)";
+    let mut parts =
+        Parts::with_capacity(spans.size_hint().0, spans.clone().map(|span| span.raw(bytes).len() / 2).sum());
+    for (row, span) in spans.enumerate() {
+        if !span.is_null() {
+            hexadecimal(span.raw(bytes), &mut parts.values).ok_or(BadValue { row, span, expected })?;
+        }
+        parts.end(span);
+    }
+    let array = parts.array::<BinaryType>().ok_or(BadValue { row: 0, span: Span::NULL, expected })?;
+    Ok(Arc::new(array))
+}
+
+fn hexadecimal(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let digits = text.strip_prefix(b"\\x")?;
+    let (pairs, []) = digits.as_chunks::<2>() else {
+        return None;
+    };
+    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+    for [high, low] in pairs {
+        out.push(digit(*high)? << 4 | digit(*low)?);
+    }
+    Some(())
+}
+
+/// Text where there is a value: CSV does not say more.
+fn any(bytes: &[u8], spans: impl Iterator<Item = Span> + Clone) -> Values {
+    const NULL: i8 = 0;
+    const TEXT: i8 = 3;
+    let mut types = Vec::new();
+    let mut offsets = Vec::new();
+    let (mut nulls, mut present) = (0i32, 0i32);
+    for span in spans.clone() {
+        let (of, count) = if span.is_null() { (NULL, &mut nulls) } else { (TEXT, &mut present) };
+        types.push(of);
+        offsets.push(*count);
+        *count += 1;
+    }
+    let texts = texts(bytes, spans.clone().filter(|span| !span.is_null())).map_err(|bad| {
+        let row = spans.clone().enumerate().filter(|(_, span)| !span.is_null()).nth(bad.row);
+        BadValue { row: row.map_or(0, |(row, _)| row), ..bad }
+    })?;
+    let children: Vec<ArrayRef> = vec![
+        Arc::new(NullArray::new(nulls as usize)),
+        Arc::new(Int64Array::new(ScalarBuffer::from(Vec::new()), None)),
+        Arc::new(Float64Array::new(ScalarBuffer::from(Vec::new()), None)),
+        Arc::new(texts),
+        Arc::new(BinaryArray::new_null(0)),
+    ];
+    UnionArray::try_new(any_fields(), types.into(), Some(offsets.into()), children)
+        .map(|array| Arc::new(array) as ArrayRef)
+        .map_err(|_| BadValue { row: 0, span: Span::NULL, expected: "a value" })
+}
+
+/// What an array of texts or bytes is made of.
+struct Parts {
+    offsets: Vec<i32>,
+    values: Vec<u8>,
+    nulls: NullBufferBuilder,
+}
+
+impl Parts {
+    fn with_capacity(rows: usize, bytes: usize) -> Self {
+        let mut offsets = Vec::with_capacity(rows + 1);
+        offsets.push(0);
+        Self { offsets, values: Vec::with_capacity(bytes), nulls: NullBufferBuilder::new(rows) }
+    }
+
+    /// Ends the value that was just written for `span`. A batch is smaller than 2 GiB, so that 31 bits are enough.
+    fn end(&mut self, span: Span) {
+        self.offsets.push(self.values.len() as i32);
+        self.nulls.append(!span.is_null());
+    }
+
+    /// `None` when texts are not UTF-8.
+    fn array<T: ByteArrayType<Offset = i32>>(mut self) -> Option<GenericByteArray<T>> {
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
+        GenericByteArray::try_new(offsets, Buffer::from_vec(self.values), self.nulls.finish()).ok()
+    }
+}

@@ -1,0 +1,100 @@
+//! What the archive says of tables and views: the format's attributes of these kinds.
+
+use reinstate_plugin::tables::{Check, Column, ForeignKey, Index, Key};
+use serde::Deserialize;
+
+/// The attributes of a table. Its expressions are in the archive's dialect.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TableAttributes {
+    pub(crate) columns: Vec<Column>,
+    pub(crate) primary_key: Option<Key>,
+    #[serde(default)]
+    pub(crate) uniques: Vec<Key>,
+    #[serde(default)]
+    pub(crate) checks: Vec<Check>,
+    #[serde(default)]
+    pub(crate) foreign_keys: Vec<ForeignKey>,
+    #[serde(default)]
+    pub(crate) indexes: Vec<Index>,
+    #[serde(default)]
+    pub(crate) triggers: Vec<Trigger>,
+    #[serde(default)]
+    pub(crate) options: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Trigger {
+    pub(crate) name: String,
+    /// The whole statement.
+    pub(crate) statement: String,
+}
+
+/// The attributes of a view.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ViewAttributes {
+    #[serde(default)]
+    pub(crate) columns: Vec<String>,
+    pub(crate) query: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use reinstate_plugin::tables::ValueType;
+    use reinstate_plugin::{Failure, Object, ObjectName};
+
+    use super::*;
+
+    fn table(attributes: &str) -> Result<TableAttributes, Failure> {
+        let name = ObjectName { kind: "table".into(), schema: Some("main".into()), name: "t".into() };
+        Object::new(name, attributes).parse_attributes()
+    }
+
+    #[test]
+    fn the_formats_example_is_understood_and_absent_members_are_empty() {
+        let full = table(
+            r#"{"columns": [{"name": "id", "values": "integer", "declared": "INTEGER", "nullable": false, "default": null,
+                  "generated": {"expression": "a + b", "stored": true}, "collation": "NOCASE"}],
+                "primary_key": {"name": null, "columns": ["id"], "automatic": false},
+                "uniques": [{"name": null, "columns": ["a", "b"]}],
+                "checks": [{"name": null, "expression": "a > 0"}],
+                "foreign_keys": [{"name": null, "columns": ["a"], "schema": null, "table": "other", "references": ["id"],
+                  "on_update": "CASCADE", "on_delete": "NO ACTION", "deferred": false}],
+                "indexes": [{"name": "by_a", "columns": [{"term": "a", "expression": false, "descending": false,
+                  "collation": null}], "unique": false, "condition": null}],
+                "triggers": [{"name": "t", "statement": "CREATE TRIGGER ..."}],
+                "options": ["strict", "without-rowid"]}"#,
+        )
+        .unwrap();
+        assert_eq!(full.columns[0].values, ValueType::Integer);
+        assert!(full.columns[0].generated.as_ref().unwrap().stored);
+        assert_eq!(full.foreign_keys[0].on_update, "CASCADE");
+        assert_eq!(full.options.len(), 2);
+
+        let brief = table(
+            r#"{"columns": [{"name": "a", "values": "any"}], "foreign_keys": [{"columns": ["a"], "table": "o"}],
+                "indexes": [{"name": "i", "columns": [{"term": "a"}]}]}"#,
+        )
+        .unwrap();
+        assert!(!brief.columns[0].nullable && brief.primary_key.is_none() && brief.triggers.is_empty());
+        assert_eq!(brief.foreign_keys[0].on_delete, "NO ACTION");
+        assert_eq!(brief.foreign_keys[0].references.len(), 0);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        for (attributes, part) in [
+            ("{}", "missing field `columns`"),
+            (r#"{"columns": [{"name": "a"}]}"#, "missing field `values`"),
+            (r#"{"columns": [{"name": "a", "values": "date"}]}"#, "unknown variant `date`"),
+            (r#"{"columns": [], "index": []}"#, "unknown field `index`"),
+            (r#"{"columns": [{"name": "a", "values": "text", "nulable": true}]}"#, "unknown field `nulable`"),
+        ] {
+            let failure = table(attributes).unwrap_err();
+            assert_eq!(failure.code, "table.bad_attributes");
+            assert!(failure.message.contains(part), "{failure:?}");
+        }
+    }
+}
