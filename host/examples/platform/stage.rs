@@ -84,16 +84,12 @@ impl Stage for Staging {
         let switched = Switched::default();
         self.desk.change(|state| {
             for step in steps {
-                let aside = match step.action {
-                    Action::Rename => step.aside.clone(),
-                    _ => None,
-                };
                 let existing = state.live.get(&step.into).cloned();
                 let record = state.record(&self.job.job)?;
-                let staged = record.staged.remove(&step.id);
-                record.other.insert(step.into.clone(), staged);
-                if let Some(aside) = aside {
-                    record.other.insert(aside, existing);
+                let staged = record.staged.remove(&step.id).unwrap_or_default();
+                record.other.insert(step.into.clone(), Some(staged));
+                if let (Action::Rename, Some(aside)) = (step.action, &step.aside) {
+                    record.other.insert(aside.clone(), existing);
                 }
             }
             state.exchange(&self.job.job)?;

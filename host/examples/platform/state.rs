@@ -104,8 +104,8 @@ impl State {
     pub fn record_that_is(&mut self, job: &str, allowed: &[JobStatus]) -> Result<&mut Record> {
         let record = self.record(job)?;
         if !allowed.contains(&record.job.status) {
-            let message = format!("Job `{job}` is {:?}; that cannot be done with it", record.job.status);
-            return Err(Error::new("job.not_possible", message.to_lowercase().replacen('j', "J", 1)));
+            let status = format!("{:?}", record.job.status).to_lowercase();
+            return Err(Error::new("job.not_possible", format!("Job `{job}` is {status}; that cannot be done with it")));
         }
         Ok(record)
     }

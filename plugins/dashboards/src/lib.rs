@@ -59,11 +59,11 @@ impl Handler for Dashboards {
     }
 
     fn begin(object: &Object, _: &Target) -> Result<(), Failure> {
-        match object.entries.is_empty() {
-            true => definitions::put(&document(object, None)?.to_string()),
-            // Its one part brings the layout.
-            false => Ok(()),
+        if object.entries.is_empty() {
+            definitions::put(&document(object, None)?.to_string())?;
         }
+        // Else its one part brings the layout.
+        Ok(())
     }
 
     fn restore(object: &Object, _: &Target, part: u32) -> Result<Counts, Failure> {
@@ -74,10 +74,7 @@ impl Handler for Dashboards {
 
     /// Reads the archive once more and compares it with what the target has.
     fn verify(object: &Object, _: &Target) -> Result<Vec<Finding>, Failure> {
-        let layout = match object.entries.is_empty() {
-            true => None,
-            false => Some(EntryReader::open(0).read_all(LAYOUT_BYTES)?),
-        };
+        let layout = if object.entries.is_empty() { None } else { Some(EntryReader::open(0).read_all(LAYOUT_BYTES)?) };
         let expected = document(object, layout.as_deref())?;
         Ok(difference(&expected, definitions::get()?.as_deref()).into_iter().collect())
     }
