@@ -4,7 +4,37 @@
 //! no destructor runs, nothing is flushed.
 
 /// Every point.
-pub const POINTS: &[&str] = &[];
+pub const POINTS: &[&str] = &[
+    "plugin.begin",
+    "plugin.begin.done",
+    "plugin.describe",
+    "plugin.describe.done",
+    "plugin.end",
+    "plugin.end.done",
+    "plugin.plan",
+    "plugin.plan.done",
+    "plugin.restore",
+    "plugin.restore.done",
+    "plugin.verify",
+    "plugin.verify.done",
+    "sqlite.abort.end",
+    "sqlite.abort.file",
+    "sqlite.abort.some",
+    "sqlite.begin.created",
+    "sqlite.commit.after",
+    "sqlite.commit.before",
+    "sqlite.discard.mark",
+    "sqlite.discard.some",
+    "sqlite.journal.after",
+    "sqlite.journal.before",
+    "sqlite.rehearse",
+    "sqlite.rows",
+    "sqlite.schema.written",
+    "sqlite.switch.begin",
+    "sqlite.switch.done",
+    "sqlite.switch.record",
+    "sqlite.undo.record",
+];
 
 /// Arms the points that the variable `FAILPOINTS` names, for the life of the process.
 pub fn arm() {

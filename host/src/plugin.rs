@@ -1,7 +1,7 @@
 //! Loading, inspecting, granting, limiting and calling plugins: the only module that names wasmtime.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::archive::Archive;
@@ -28,6 +28,7 @@ mod limiter;
 mod link;
 mod load;
 mod outlook;
+mod recipe;
 mod session;
 mod state;
 #[cfg(test)]
@@ -36,6 +37,7 @@ mod text;
 
 use capability::entries::Source;
 use guest::Guest;
+use recipe::Recipe;
 
 pub use compile::compile_file;
 pub use inspect::{Inspection, Permission, inspect};
@@ -138,10 +140,14 @@ pub struct Plugins {
     all: Vec<Arc<Plugin>>,
 }
 
-/// One plugin, compiled and linked.
+/// One plugin; compiled and linked when it is first called.
 pub struct Plugin {
-    guest: Guest,
+    /// How messages name it.
+    who: Arc<str>,
     inspection: Inspection,
+    recipe: Recipe,
+    /// Made when it is first called.
+    guest: OnceLock<Result<Guest>>,
     /// It writes rows, so that its counts of rows can be compared with what it appended.
     counts_rows: bool,
 }
@@ -172,7 +178,7 @@ impl Plugins {
 impl Plugin {
     /// Asks for the outlook of many objects; pure. One answer for each, in order.
     pub fn plan(&self, objects: &[ObjectView], surroundings: &Surroundings, cancel: &Cancel) -> Result<Vec<Outlook>> {
-        outlook::plan(&self.guest, objects, surroundings, cancel)
+        outlook::plan(self.guest()?, objects, surroundings, cancel)
     }
 
     /// A fresh instance for one object. `verify_checksums` compares entries' digests while they are read.
@@ -197,13 +203,18 @@ impl Plugin {
         cancel: Cancel,
     ) -> Result<Session> {
         self.check_grants().map_err(|error| error.object(&view.object.name))?;
-        Session::start(&self.guest, self.counts_rows, view, surroundings, source, verify_checksums, cancel)
+        Session::start(self.guest()?, self.counts_rows, view, surroundings, source, verify_checksums, cancel)
     }
 
     /// What it is, as planning sees it.
     pub fn description(&self) -> PluginDescription {
         let Inspection { name, version, digest, kinds, missing_grants, .. } = self.inspection.clone();
         PluginDescription { identity: PluginIdentity { name, version, digest }, kinds, missing_grants }
+    }
+
+    fn guest(&self) -> Result<&Guest> {
+        let made = self.guest.get_or_init(|| self.recipe.make(Arc::clone(&self.who)));
+        made.as_ref().map_err(Clone::clone)
     }
 
     fn check_grants(&self) -> Result<()> {
@@ -214,7 +225,7 @@ impl Plugin {
         let flags: Vec<_> = missing.iter().map(|interface| format!("--grant {interface}")).collect();
         let message = format!(
             "{} imports {}, which it was not granted; look at it with `plugin inspect`, and allow it with {}",
-            self.guest.who,
+            self.who,
             missing.join(", "),
             flags.join(" ")
         );

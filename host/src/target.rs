@@ -80,6 +80,8 @@ pub enum Unit {
     End,
     /// All of it at once, for small objects.
     Whole,
+    /// Reading back; never committed, no row in the journal.
+    Verify,
 }
 
 /// What a committed unit held.

@@ -1,5 +1,6 @@
 //! The commands that restore: they plan, apply or resume, show the progress and the report.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::plan::{self, Plan};
-use crate::restore::{self, Host, Report, Restore, Settings, Status, Watch};
+use crate::restore::{self, Host, Report, ReportedFinding, Restore, Settings, Status, Watch};
 
 use super::args::{Into, PlanArgs, PluginArgs, ReadArgs};
 use super::environment;
@@ -190,19 +191,33 @@ fn show(restore: &Restore, report: &Report, json: bool) {
     if json {
         return value(report);
     }
-    for finding in &report.findings {
-        let object = finding.object.as_ref().map_or(String::new(), |object| format!(" {object}:"));
-        let severity = format!("{:?}", finding.severity).to_lowercase();
-        eprintln!("{severity}[{}]:{object} {}", finding.code, escape(&finding.message));
-        if !finding.fix.is_empty() {
-            eprintln!("     fix: {}", escape(&finding.fix));
-        }
-    }
+    show_findings(&report.findings);
     if report.status == Status::Succeeded {
         succeeded(restore, report);
     }
     if let Some(error) = &report.error {
         explain(error);
+    }
+}
+
+/// Refusals one by one; of the rest one example for each code, for the plan shows them all.
+fn show_findings(findings: &[ReportedFinding]) {
+    let mut alike: BTreeMap<&str, u64> = BTreeMap::new();
+    for finding in findings.iter().filter(|finding| finding.severity != plan::Severity::Refusal) {
+        *alike.entry(&finding.code).or_default() += 1;
+    }
+    for finding in findings {
+        let number = alike.get_mut(finding.code.as_str()).map(std::mem::take);
+        let more = match number.filter(|_| finding.severity != plan::Severity::Refusal) {
+            Some(0) => continue,
+            Some(number) if number > 1 => format!(" (and {} like this)", count(number - 1)),
+            _ => String::new(),
+        };
+        let severity = format!("{:?}", finding.severity).to_lowercase();
+        eprintln!("{severity}[{}]: {}{more}", finding.code, escape(&finding.message));
+        if !finding.fix.is_empty() {
+            eprintln!("  {:>6}: {}", "fix", escape(&finding.fix));
+        }
     }
 }
 

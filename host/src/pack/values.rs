@@ -33,10 +33,15 @@ impl Rule {
     pub(crate) fn see(&mut self, value: Option<&str>) -> Result<(), String> {
         match self {
             Self::Infer { seen, integer, real } => {
-                if let Some(value) = value {
-                    *seen = true;
-                    *integer = *integer && is_plain_integer(value);
-                    *real = *real && is_plain_real(value);
+                let Some(value) = value else { return Ok(()) };
+                *seen = true;
+                match plain_integer(value) {
+                    // Beyond 2^53 neighbours fall together.
+                    Some(number) => *real = *real && number.unsigned_abs() <= 1 << 53,
+                    None => {
+                        *integer = false;
+                        *real = *real && is_plain_real(value);
+                    }
                 }
                 Ok(())
             }
@@ -72,19 +77,19 @@ pub(crate) fn word(values: Values) -> &'static str {
     }
 }
 
-fn is_plain_integer(text: &str) -> bool {
-    // No number of 64 bits is longer; a long text need not be looked at.
-    text.len() <= 20 && text.parse::<i64>().is_ok_and(|number| number.to_string() == text)
+/// The number, if it is written as this program would write it: no `+`, no leading zero.
+fn plain_integer(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let plain = text == "0" || digits.starts_with(|c: char| ('1'..='9').contains(&c));
+    if plain { text.parse().ok() } else { None }
 }
 
+/// Whether it is a number with a point or an exponent (or the zero below zero) that is written as this program would write it.
 fn is_plain_real(text: &str) -> bool {
-    let begins = text.strip_prefix('-').unwrap_or(text).starts_with(|c: char| c.is_ascii_digit());
-    // Digits alone are counts or keys; beyond 2^53 neighbours fall together.
-    let exact = text.contains(['.', 'e']) || text.parse::<i64>().is_ok_and(|number| number.unsigned_abs() <= 1 << 53);
-    begins
-        && exact
-        && text.len() <= 400
-        && text.parse::<f64>().is_ok_and(|number| number.to_string() == text || format!("{number:?}") == text)
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let form = digits.starts_with(|c: char| c.is_ascii_digit()) && (text.contains(['.', 'e']) || text == "-0");
+    let comes_back = |number: f64| number.to_string() == text || format!("{number:?}") == text;
+    form && text.len() <= 400 && text.parse().is_ok_and(comes_back)
 }
 
 fn fits(text: &str, values: Values) -> bool {

@@ -1,4 +1,4 @@
-//! Compiled plugins, kept between runs under a key of this installation.
+//! Compiled plugins and what they said of themselves, kept between runs under a key of this installation.
 //!
 //! The engine takes machine code on trust, damaged bits and all, so every file carries a MAC over what it is and what
 //! it holds. What does not fit is compiled again; no failure here is anyone's error.
@@ -15,11 +15,15 @@ use tempfile::NamedTempFile;
 use wasmtime::component::Component;
 
 use super::compile::trust;
+use super::describe::Described;
 use super::engine::engine;
 use crate::catalog::Digest;
 
 const KEY_BYTES: usize = 32;
 const MAC_BYTES: usize = 32;
+/// What a file holds is the end of its name.
+const CODE: &str = "cwasm";
+const DESCRIPTION: &str = "json";
 /// Compiled code is five to ten times the size of a component, which has at most 32 MiB.
 const CODE_BYTES: u64 = 1 << 30;
 
@@ -44,33 +48,51 @@ impl Cache {
 
     /// The code of a component, when it is there and as we wrote it.
     pub(super) fn load(&self, wasm: &Digest) -> Option<Component> {
+        self.read(wasm, CODE, trust)
+    }
+
+    /// What the plugin said of itself: a start with a warm cache need not load code that it may not use.
+    pub(super) fn description(&self, wasm: &Digest) -> Option<Described> {
+        self.read(wasm, DESCRIPTION, |json| serde_json::from_slice(json).ok())
+    }
+
+    /// Keeps what a plugin said of itself, if it can.
+    pub(super) fn keep_description(&self, wasm: &Digest, described: &Described) {
+        let _ = serde_json::to_vec(described).ok().and_then(|json| self.write(wasm, DESCRIPTION, &json));
+    }
+
+    fn read<T>(&self, wasm: &Digest, what: &str, understand: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
         let mut file = Vec::new();
-        open(&self.path(wasm)).ok()?.take(CODE_BYTES).read_to_end(&mut file).ok()?;
-        let (mac, code) = file.split_at_checked(MAC_BYTES)?;
-        self.mac(wasm, code)?.verify_slice(mac).ok()?;
-        trust(code)
+        open(&self.path(wasm, what)).ok()?.take(CODE_BYTES).read_to_end(&mut file).ok()?;
+        let (mac, content) = file.split_at_checked(MAC_BYTES)?;
+        self.mac(wasm, what, content)?.verify_slice(mac).ok()?;
+        understand(content)
+    }
+
+    fn write(&self, wasm: &Digest, what: &str, content: &[u8]) -> Option<()> {
+        let mac = self.mac(wasm, what, content)?.finalize().into_bytes();
+        whole(&self.folder, &[&mac, content]).ok()?.persist(self.path(wasm, what)).ok().map(drop)
     }
 
     /// Keeps the code of a component, if it can.
     pub(super) fn keep(&self, wasm: &Digest, component: &Component) {
         // A cache that cannot be written costs time at the next start, and nothing now.
-        let _ = component.serialize().ok().and_then(|code| {
-            let mac = self.mac(wasm, &code)?.finalize().into_bytes();
-            write(&self.folder, &self.path(wasm), &[&mac, &code]).ok()
-        });
+        let _ = component.serialize().ok().and_then(|code| self.write(wasm, CODE, &code));
     }
 
-    fn path(&self, wasm: &Digest) -> PathBuf {
-        self.folder.join(format!("{wasm}-{:016x}.cwasm", self.engine))
+    fn path(&self, wasm: &Digest, what: &str) -> PathBuf {
+        self.folder.join(format!("{wasm}-{:016x}.{what}", self.engine))
     }
 
     /// Over the file's name as well: no file may stand in for another.
-    fn mac(&self, wasm: &Digest, code: &[u8]) -> Option<Hmac<Sha256>> {
+    fn mac(&self, wasm: &Digest, what: &str, content: &[u8]) -> Option<Hmac<Sha256>> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
-        mac.update(b"reinstate compiled plugin 1\0");
+        mac.update(b"reinstate plugin cache 1\0");
+        mac.update(what.as_bytes());
+        mac.update(b"\0");
         mac.update(&wasm.0);
         mac.update(&self.engine.to_le_bytes());
-        mac.update(code);
+        mac.update(content);
         Some(mac)
     }
 }
@@ -93,12 +115,17 @@ fn open(path: &Path) -> io::Result<fs::File> {
 /// The installation's key. A new one when there is none, or when others could have read it; old files then fit no more.
 fn key(folder: &Path) -> io::Result<[u8; KEY_BYTES]> {
     let path = folder.join("key");
-    read_key(&path).or_else(|_| {
+    read_key(&path).or_else(|error| {
+        if error.kind() != io::ErrorKind::NotFound {
+            fs::remove_file(&path)?;
+        }
         let mut key = [0; KEY_BYTES];
         getrandom::fill(&mut key).map_err(io::Error::other)?;
-        write(folder, &path, &[&key])?;
-        // Another process may have made one at the same time: the last one counts, for both.
-        read_key(&path)
+        // Several may start at the same time: the first key counts, for all.
+        match whole(folder, &[&key])?.persist_noclobber(&path) {
+            Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => Err(error.error),
+            _ => read_key(&path),
+        }
     })
 }
 
@@ -116,14 +143,12 @@ fn read_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
     Ok(key)
 }
 
-/// Puts a whole file in its place, readable by its owner only.
-fn write(folder: &Path, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-    // Temporary files have the mode 0600.
+/// A file that is on disk and has no name yet; temporary files have the mode 0600.
+fn whole(folder: &Path, parts: &[&[u8]]) -> io::Result<NamedTempFile> {
     let mut file = NamedTempFile::new_in(folder)?;
     parts.iter().try_for_each(|part| file.write_all(part))?;
     file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -147,8 +172,18 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o700);
         assert_eq!(mode(&path.join("key")), 0o600);
-        assert_eq!(mode(&cache.path(&digest)), 0o600);
+        assert_eq!(mode(&cache.path(&digest, CODE)), 0o600);
         assert_eq!(fs::read_dir(&path).unwrap().count(), 2, "Nothing temporary is left");
+    }
+
+    #[test]
+    fn all_who_start_at_once_have_one_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys: Vec<_> = std::thread::scope(|scope| {
+            let started: Vec<_> = (0..8).map(|_| scope.spawn(|| Cache::open(folder.path()).unwrap().key)).collect();
+            started.into_iter().map(|opened| opened.join().unwrap()).collect()
+        });
+        assert!(keys.iter().all(|key| *key == keys[0]));
     }
 
     #[test]
@@ -157,7 +192,7 @@ mod tests {
         let cache = Cache::open(folder.path()).unwrap();
         let (digest, component) = component();
         cache.keep(&digest, &component);
-        let path = cache.path(&digest);
+        let path = cache.path(&digest, CODE);
         let whole = fs::read(&path).unwrap();
         for at in (0..whole.len()).step_by(whole.len() / 64) {
             let mut flipped = whole.clone();
@@ -180,7 +215,7 @@ mod tests {
         let (digest, component) = component();
         cache.keep(&digest, &component);
         let other = Digest([8; 32]);
-        fs::copy(cache.path(&digest), cache.path(&other)).unwrap();
+        fs::copy(cache.path(&digest, CODE), cache.path(&other, CODE)).unwrap();
         assert!(cache.load(&other).is_none(), "Under another name");
 
         let key = folder.path().join("key");

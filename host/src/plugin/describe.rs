@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::bindings::exports::reinstate::plugin::handler::Description;
 use super::component::invalid;
 use super::convert;
@@ -17,11 +19,18 @@ const KINDS: usize = 64;
 const VERSION_BYTES: usize = 64;
 
 /// What a plugin says of itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Described {
     pub(super) name: String,
     pub(super) version: String,
     pub(super) kinds: Vec<KindDescription>,
+}
+
+impl Described {
+    /// How messages name it.
+    pub(super) fn who(&self) -> Arc<str> {
+        format!("Plugin {} {}", self.name, self.version).into()
+    }
 }
 
 /// Calls `describe` in an instance that can reach nothing.

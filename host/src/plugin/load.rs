@@ -1,19 +1,20 @@
-//! Loads plugins: read, decide, compile, link, describe.
+//! Loads plugins: reads each, decides what it gets, and asks what it restores.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::OnceLock;
 use std::thread;
 
 use super::bundled::BUNDLED;
-use super::compile::{Origin, compile};
+use super::cache::Cache;
+use super::compile::Origin;
 use super::component::{Wasm, in_file};
-use super::describe::describe;
+use super::describe::{Described, describe};
 use super::grant::{Grants, Interface, decide};
 use super::guest::Guest;
 use super::inspect::{Inspection, permissions};
-use super::link::link;
+use super::recipe::Recipe;
 use super::{Plugin, PluginOptions};
 use crate::error::{Error, Result};
 
@@ -52,7 +53,7 @@ fn bundled(options: &PluginOptions) -> Result<Vec<Plugin>> {
 /// One of our own plugins.
 pub(super) fn own(name: &str, bytes: &'static [u8], options: &PluginOptions) -> Result<Plugin> {
     let wasm = Wasm::new(bytes.into());
-    let loaded = wasm.and_then(|wasm| plugin(&wasm, Origin::Bundled, &Grants::Imported, options));
+    let loaded = wasm.and_then(|wasm| plugin(wasm, Origin::Bundled, &Grants::Imported, options));
     loaded.map_err(|error| Error::new("host.internal", format!("Our own plugin `{name}`: {error}")))
 }
 
@@ -60,29 +61,44 @@ pub(super) fn own(name: &str, bytes: &'static [u8], options: &PluginOptions) -> 
 pub(super) fn foreign(path: &Path, options: &PluginOptions) -> Result<Plugin> {
     let grants = Grants::parse(&options.grants)?;
     let wasm = Wasm::open(path, options.limits.component_bytes)?;
-    let mut plugin = plugin(&wasm, Origin::Foreign, &grants, options).map_err(|error| in_file(error, path))?;
+    let mut plugin = plugin(wasm, Origin::Foreign, &grants, options).map_err(|error| in_file(error, path))?;
     plugin.inspection.file = Some(path.to_owned());
     Ok(plugin)
 }
 
-fn plugin(wasm: &Wasm, origin: Origin, grants: &Grants, options: &PluginOptions) -> Result<Plugin> {
+fn plugin(wasm: Wasm, origin: Origin, grants: &Grants, options: &PluginOptions) -> Result<Plugin> {
     let decision = decide(&wasm.imports, grants);
-    let component = compile(wasm, origin, options)?;
-    let pre = link(&component, &decision)?;
-    let mut guest = Guest { who: "The plugin".into(), limits: Arc::new(options.limits.clone()), pre };
-    let described = describe(&guest)?;
-    guest.who = format!("Plugin {} {}", described.name, described.version).into();
-    let inspection = Inspection {
+    let recipe = Recipe { wasm, origin, decision, options: options.clone() };
+    let cache = options.cache.as_deref().and_then(Cache::open);
+    let kept = cache.as_ref().and_then(|cache| cache.description(&recipe.wasm.digest));
+    let (described, guest) = match kept {
+        Some(described) => (described, OnceLock::new()),
+        None => {
+            let guest = recipe.make("The plugin".into())?;
+            let described = describe(&guest)?;
+            if let Some(cache) = cache {
+                cache.keep_description(&recipe.wasm.digest, &described);
+            }
+            let who = described.who();
+            (described, OnceLock::from(Ok(Guest { who, ..guest })))
+        }
+    };
+    let counts_rows = recipe.decision.granted.contains(&Interface::Tables);
+    Ok(Plugin { who: described.who(), inspection: inspection(described, &recipe), recipe, guest, counts_rows })
+}
+
+fn inspection(described: Described, recipe: &Recipe) -> Inspection {
+    let Recipe { wasm, decision, .. } = recipe;
+    Inspection {
         name: described.name,
         version: described.version,
         digest: wasm.digest,
         component_bytes: wasm.bytes.len() as u64,
         file: None,
         kinds: described.kinds,
-        imports: permissions(wasm, &decision),
+        imports: permissions(wasm, decision),
         missing_grants: decision.missing.iter().map(|interface| interface.name().to_owned()).collect(),
-    };
-    Ok(Plugin { guest, inspection, counts_rows: decision.granted.contains(&Interface::Tables) })
+    }
 }
 
 /// The components of a folder, sorted; only plain files called `*.wasm`.

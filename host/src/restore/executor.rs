@@ -237,6 +237,8 @@ impl Running {
                 self.report.lock().unwrap_or_else(PoisonError::into_inner).findings.extend(found);
                 self.staged(at);
             }
+            // The earlier part says why itself.
+            Done::Failed(error) if error.code() == "restore.part_failed" => {}
             Done::Failed(error) => {
                 if error.is_resumable() || !self.plan.options.keep_going {
                     return Err(error);

@@ -45,7 +45,6 @@ pub(super) struct Graph {
     ready: BTreeSet<usize>,
     /// Parts and ends of steps that have begun; these go first, so that few steps are open at once.
     open: VecDeque<Task>,
-    unfinished: usize,
 }
 
 struct StepState {
@@ -85,17 +84,11 @@ impl Graph {
             }
             states[at].whole &= loaded.is_empty();
         }
-        let unfinished = states.iter().filter(|step| step.state != State::Finished).count();
-        let mut graph = Self { steps: states, ready: BTreeSet::new(), open: VecDeque::new(), unfinished };
+        let mut graph = Self { steps: states, ready: BTreeSet::new(), open: VecDeque::new() };
         for at in 0..graph.steps.len() {
             graph.consider(at);
         }
         graph
-    }
-
-    /// Whether every step is finished or failed.
-    pub(super) fn is_done(&self) -> bool {
-        self.unfinished == 0
     }
 
     /// Whether the step is staged and verified.
@@ -177,7 +170,6 @@ impl Graph {
     /// A step is staged and verified.
     pub(super) fn finished(&mut self, at: usize) {
         self.steps[at].state = State::Finished;
-        self.unfinished -= 1;
         for follower in std::mem::take(&mut self.steps[at].followers) {
             self.steps[follower].needs -= 1;
             self.consider(follower);
@@ -193,7 +185,6 @@ impl Graph {
                 continue;
             }
             self.steps[at].state = State::Failed;
-            self.unfinished -= 1;
             self.ready.remove(&at);
             self.open.retain(|task| !matches!(task, Task::Part(step, _) | Task::End(step) if *step == at));
             pending.append(&mut self.steps[at].followers);
@@ -265,6 +256,12 @@ mod tests {
         }
     }
 
+    impl Graph {
+        fn unfinished(&self) -> usize {
+            self.steps.iter().filter(|step| !matches!(step.state, State::Finished | State::Failed)).count()
+        }
+    }
+
     /// Runs everything that may run, in turn, and says in which order.
     fn run(graph: &mut Graph) -> Vec<Task> {
         let mut order = Vec::new();
@@ -287,7 +284,7 @@ mod tests {
         let steps = [step(7, 1, &[], &[]), step(8, 1, &[], &[]), step(9, 0, &[7], &[])];
         let mut graph = Graph::new(&steps, &[1, 1, 1], &BTreeMap::new());
         assert_eq!(run(&mut graph), [Task::Wholes(vec![0, 1]), Task::Wholes(vec![2])]);
-        assert!(graph.is_done());
+        assert_eq!(graph.unfinished(), 0);
     }
 
     #[test]
@@ -297,7 +294,7 @@ mod tests {
         let order = run(&mut graph);
         let end = order.iter().position(|task| matches!(task, Task::End(_))).expect("ends");
         assert_eq!(order[..end].iter().filter(|task| matches!(task, Task::Part(..))).count(), 2);
-        assert!(graph.is_done());
+        assert_eq!(graph.unfinished(), 0);
     }
 
     #[test]
@@ -323,7 +320,7 @@ mod tests {
         assert_eq!(graph.next(), Some(Task::Begin(0)));
         assert_eq!(graph.failed(0), [0, 1, 2]);
         assert_eq!(run(&mut graph), [Task::Wholes(vec![3])]);
-        assert!(graph.is_done());
+        assert_eq!(graph.unfinished(), 0);
         assert!(!graph.is_finished(1) && graph.is_finished(3));
     }
 }

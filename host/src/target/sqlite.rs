@@ -70,8 +70,9 @@ impl SqliteTarget {
 
 impl Target for SqliteTarget {
     fn location(&self) -> String {
-        unimplemented!()
+        format!("sqlite:{}", self.file().display())
     }
+
     fn inspect(&self) -> Result<Facts> {
         facts::inspect(&self.file())
     }

@@ -71,6 +71,19 @@ impl Attributes {
             .then(|| format!("they name {named} entries, the graph has {}", object.entries.len()))
     }
 
+    /// Leaves out what only the source's dialect can say of columns: defaults, computations, collations; computed columns
+    /// then take the entries' values. Gives the names of the columns that had such.
+    pub(crate) fn drop_foreign_words(&mut self) -> Vec<String> {
+        let mut names = Vec::new();
+        for column in self.nodes.columns.iter_mut().chain(&mut self.edges.columns) {
+            let words = (column.default.take(), column.generated.take(), column.collation.take());
+            if words != (None, None, None) {
+                names.push(column.name.clone());
+            }
+        }
+        names
+    }
+
     /// The entries of nodes, and those of edges.
     pub(crate) fn entries<'a>(&self, object: &'a Object) -> (&'a [Entry], &'a [Entry]) {
         object.entries.split_at(self.nodes.entries.min(object.entries.len()))

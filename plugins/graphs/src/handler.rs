@@ -23,20 +23,23 @@ impl Handler for Graphs {
         description!(Kind::in_schema("graph"))
     }
 
-    fn plan(object: &Object, _: &Target) -> Result<Outlook, Failure> {
-        Ok(outlook(object, &Attributes::of(object)?))
+    fn plan(object: &Object, target: &Target) -> Result<Outlook, Failure> {
+        let (graph, left_out) = graph(object, target)?;
+        let mut outlook = outlook(object, &graph);
+        outlook.findings.extend(left_out);
+        Ok(outlook)
     }
 
     fn begin(object: &Object, target: &Target) -> Result<(), Failure> {
-        let graph = Attributes::of(object)?;
+        let (graph, _) = graph(object, target)?;
         let document = document(object, target, &graph).to_string();
         tables::create(NODES, &nodes(&graph))?;
         tables::create(EDGES, &edges(object, &graph))?;
         definitions::put(&document)
     }
 
-    fn restore(object: &Object, _: &Target, part: u32) -> Result<Counts, Failure> {
-        let graph = Attributes::of(object)?;
+    fn restore(object: &Object, target: &Target, part: u32) -> Result<Counts, Failure> {
+        let (graph, _) = graph(object, target)?;
         let (table, columns) =
             if graph.is_nodes(part) { (NODES, &graph.nodes.columns) } else { (EDGES, &graph.edges.columns) };
         let fields: Vec<Field> = columns.iter().map(Field::from).collect();
@@ -44,7 +47,7 @@ impl Handler for Graphs {
     }
 
     fn verify(object: &Object, target: &Target) -> Result<Vec<Finding>, Failure> {
-        let graph = Attributes::of(object)?;
+        let (graph, _) = graph(object, target)?;
         let expected = document(object, target, &graph);
         let (of_nodes, of_edges) = graph.entries(object);
         let mut findings = Vec::new();
@@ -58,6 +61,24 @@ impl Handler for Graphs {
         findings.extend(different_document(&expected, definitions::get()?.as_deref()));
         Ok(findings)
     }
+}
+
+/// What the archive says of the graph, as far as the target understands it, and a warning where that is not all.
+fn graph(object: &Object, target: &Target) -> Result<(Attributes, Option<Finding>), Failure> {
+    let mut graph = Attributes::of(object)?;
+    if object.dialect.is_empty() || object.dialect == target.dialect {
+        return Ok((graph, None));
+    }
+    let names = graph.drop_foreign_words();
+    let message = format!(
+        "Defaults, computations and collations of the columns {} of {} are in the dialect {} and are left out",
+        names.join(", "),
+        object.source,
+        object.dialect
+    );
+    let fix = "Nothing to do, unless rows are to be added to the restored graph";
+    let finding = Finding::warning("graph.expression_not_portable", message, fix);
+    Ok((graph, (!names.is_empty()).then_some(finding)))
 }
 
 fn outlook(object: &Object, graph: &Attributes) -> Outlook {
@@ -187,7 +208,7 @@ mod tests {
         "edges": {"columns": [{"name": "source", "values": "integer"}, {"name": "target", "values": "integer"}],
                   "source": "source", "target": "target", "entries": 2}}"#;
 
-    fn graph(attributes: &str, entries: usize) -> Object {
+    fn karate(attributes: &str, entries: usize) -> Object {
         let name = ObjectName { kind: "graph".into(), schema: Some("old".into()), name: "karate".into() };
         let entry = |at| Entry { path: format!("{at}.csv"), form: "csv".into(), bytes: 100, rows: Some(10 + at) };
         let mut object = Object { entries: (0..entries as u64).map(entry).collect(), ..Object::new(name, attributes) };
@@ -202,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_graph_needs_its_source_tables_and_brings_two_tables() {
-        let object = graph(KARATE, 3);
+        let object = karate(KARATE, 3);
         let outlook = outlook(&object, &Attributes::of(&object).unwrap());
         let names: Vec<_> = outlook.dependencies.iter().map(ToString::to_string).collect();
         assert_eq!(names, ["table old.people", "table far.ties"]);
@@ -213,7 +234,7 @@ mod tests {
 
     #[test]
     fn edges_refer_to_nodes() {
-        let object = graph(KARATE, 3);
+        let object = karate(KARATE, 3);
         let graph = Attributes::of(&object).unwrap();
         assert_eq!(nodes(&graph).primary_key.unwrap().columns, ["id"]);
         let keys = edges(&object, &graph).foreign_keys;
@@ -225,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_document_says_how_the_tables_belong_together() {
-        let object = graph(KARATE, 3);
+        let object = karate(KARATE, 3);
         let document = document(&object, &target(), &Attributes::of(&object).unwrap());
         assert_eq!(document["nodes"], json!({"table": "karate_nodes", "key": "id", "count": 10}));
         assert_eq!(document["edges"]["count"], json!(23));
@@ -248,14 +269,26 @@ mod tests {
             (r#""entries": 2"#, r#""entries": -1"#),
             (r#""directed": false"#, r#""directed": "no""#),
         ] {
-            let failure = Attributes::of(&graph(&KARATE.replace(from, to), 3)).unwrap_err();
+            let failure = Attributes::of(&karate(&KARATE.replace(from, to), 3)).unwrap_err();
             assert_eq!(failure.code, "graph.bad_attributes", "{to}");
         }
     }
 
     #[test]
+    fn a_foreign_dialect_is_left_out_and_told() {
+        let text = KARATE.replacen(r#""values": "text""#, r#""values": "text", "default": "lower('A')""#, 1);
+        let object = Object { dialect: "postgresql".into(), ..karate(&text, 3) };
+        let (restored, finding) = super::graph(&object, &target()).unwrap();
+        assert!(restored.nodes.columns[1].default.is_none());
+        assert!(finding.unwrap().message.contains("columns club of graph old.karate"));
+        let same = Target { dialect: "postgresql".into(), ..target() };
+        let (restored, finding) = super::graph(&object, &same).unwrap();
+        assert!(restored.nodes.columns[1].default.is_some() && finding.is_none());
+    }
+
+    #[test]
     fn counts_and_ends_are_told() {
-        let mut object = graph(KARATE, 3);
+        let mut object = karate(KARATE, 3);
         let entries = object.entries.clone();
         assert!(miscounted(&object, NODES, &entries[..1], 10).is_none());
         assert!(miscounted(&object, NODES, &entries[..1], 9).unwrap().message.contains("9 nodes"));

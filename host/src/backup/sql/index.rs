@@ -102,6 +102,13 @@ fn collation<'a>(tokens: &'a [Token<'a>], dialect: Dialect) -> (&'a [Token<'a>],
 
 fn sqlite_term(tokens: &[Token<'_>], source: &str) -> Result<(String, bool), String> {
     let cursor = Cursor::new(tokens, Dialect::Sqlite);
+    let mut whole = cursor;
+    if let Ok(inner) = whole.group()
+        && whole.is_empty()
+    {
+        // Parentheses around all of it say nothing.
+        return Ok((inner.text(source), true));
+    }
     match tokens {
         [] => Err("a term of the index is empty".to_owned()),
         [only] if let Some(name) = only.name(Dialect::Sqlite) => Ok((name, false)),
@@ -142,7 +149,7 @@ mod tests {
     #[test]
     fn statements_of_both_dialects_are_understood() {
         let found = create_index(
-            "CREATE UNIQUE INDEX \"i\" ON t (a COLLATE NOCASE DESC, [b c], lower(a) || 'x', a > 0 ASC) WHERE a IS NOT NULL -- x",
+            "CREATE UNIQUE INDEX \"i\" ON t (a COLLATE NOCASE DESC, [b c], lower(a) || 'x', (a > 0) ASC, (a) + (b)) WHERE a IS NOT NULL -- x",
             Dialect::Sqlite,
         )
         .unwrap();
@@ -156,6 +163,7 @@ mod tests {
                 column("b c", false, false, None),
                 column("lower(a) || 'x'", true, false, None),
                 column("a > 0", true, false, None),
+                column("(a) + (b)", true, false, None),
             ]
         );
         let found = create_index(

@@ -258,7 +258,8 @@ impl Board {
         };
         let complete = match step.into.kind.as_str() {
             "table" => contents.tables.contains_key(""),
-            "view" => contents.view.is_some(),
+            // A view in a dialect that is not ours is kept as a document.
+            "view" => contents.view.is_some() || contents.document.is_some(),
             _ => true,
         };
         if !complete {
@@ -347,7 +348,7 @@ pub(crate) fn undo(connection: &Connection, job: i64, status: JobStatus) -> Resu
         let (row, place) = (rows.get(&exchange.object).ok_or_else(gone)?, places.get(&exchange.step).ok_or_else(gone)?);
         match exchange.incoming == back {
             true => leaving.push(board.leaving(job, row, place, exchange, &moved)?),
-            false => arriving.push(board.arriving(job, row, place, exchange)?),
+            false => arriving.push(board.arriving(job, &rows, row, place, exchange)?),
         }
     }
     let taken = |name: &str| ("job.superseded", format!("The name `{name}` has been taken since"), "");
@@ -425,8 +426,15 @@ impl Board {
         Ok(Side { row, exchange, parts })
     }
 
-    /// A side that gave way and comes back.
-    fn arriving(&self, job: i64, row: &ObjectRow, place: &ObjectName, mut exchange: Exchange) -> Result<Side> {
+    /// A side that gave way and comes back. `rows` are all objects that the job exchanges.
+    fn arriving(
+        &self,
+        job: i64,
+        rows: &HashMap<i64, ObjectRow>,
+        row: &ObjectRow,
+        place: &ObjectName,
+        mut exchange: Exchange,
+    ) -> Result<Side> {
         let waiting = match &exchange.aside {
             None => row.state == state::KEPT && row.job == job,
             Some(aside) => {
@@ -438,7 +446,7 @@ impl Board {
         if !waiting {
             return Err(superseded(&row.name, "what it replaced is not where it was put aside"));
         }
-        if self.known(place).is_some_and(|now| now.job != job && exchange.incoming) {
+        if self.known(place).is_some_and(|now| !rows.contains_key(&now.id)) {
             return Err(superseded(place, "something else has its name now"));
         }
         let parts: Vec<Part> = serde_json::from_str(&exchange.parts)

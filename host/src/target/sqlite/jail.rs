@@ -72,7 +72,10 @@ fn everything(connection: &Connection) -> Result<Vec<(String, String)>> {
     let list = || {
         let sql =
             "SELECT type, lower(name) FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid";
-        connection.prepare_cached(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()
+        connection
+            .prepare_cached(sql)?
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<_>>()
     };
     list().map_err(|error| failed(error, "Could not read a trial back"))
 }
@@ -97,7 +100,9 @@ fn compare(connection: &Connection, table: &str, typed: &Typed<'_>) -> Result<()
         let hidden = column.generated.as_ref().map_or(0, |generated| if generated.stored { 3 } else { 2 });
         let place = key(&column.name);
         let not_null = row.2 != column.nullable || (place > 0 && row.2);
-        (&column.name, declared, column.default.is_some(), place, hidden) == (&row.0, &row.1, row.3, row.4, row.5)
+        // SQLite gives the types that it knows back in capitals.
+        declared.eq_ignore_ascii_case(&row.1)
+            && (&column.name, column.default.is_some(), place, hidden) == (&row.0, row.3, row.4, row.5)
             && not_null
     };
     let asked = definition.columns.iter().zip(&typed.types);

@@ -1,6 +1,6 @@
 //! The whole switch in a transaction that is taken back, to find what would be wrong after it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use rusqlite::Connection;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
@@ -13,7 +13,8 @@ use super::exchange;
 use super::failure::{failed, text};
 use super::lease::Lease;
 use super::name::{fold, is_own, is_reserved, physical, quote};
-use super::snapshot::Snapshot;
+use super::rewrite::{self, Event};
+use super::snapshot::{Named, Snapshot};
 
 /// What the switch of these steps would find wrong. The target is afterwards as it was.
 pub(crate) fn rehearse(lease: &mut Lease, job: i64, steps: &[Step]) -> Result<Vec<Finding>> {
@@ -169,12 +170,12 @@ fn statements(connection: &mut Connection, snapshot: &Snapshot, restored: &Resto
     let mut findings = Vec::new();
     for row in snapshot.rows() {
         let Some(step) = restored.get(&fold(&row.named.table)) else { continue };
-        let statements = match row.kind.as_str() {
-            "view" => vec![format!("SELECT * FROM {} LIMIT 0", quote(&row.named.name))],
-            "trigger" => changes(connection, &row.named.table),
+        let statement = match row.kind.as_str() {
+            "view" => Some(format!("SELECT * FROM {} LIMIT 0", quote(&row.named.name))),
+            "trigger" => firing(connection, &row.named),
             _ => continue,
         };
-        if let Some(error) = statements.iter().find_map(|sql| connection.prepare(sql).err()) {
+        if let Some(error) = statement.and_then(|sql| connection.prepare(&sql).err()) {
             let message = format!("SQLite does not take {} `{}`: {}", row.kind, row.named.name, text(&error));
             findings.push(finding(
                 "target.bad_definition",
@@ -192,19 +193,20 @@ fn guard(connection: &mut Connection, hook: Option<fn(AuthContext<'_>) -> Author
     connection.authorizer(hook).map_err(|error| failed(error, "Could not guard the rehearsal"))
 }
 
-/// Statements that would fire any trigger of the table; they are prepared, never run.
-fn changes(connection: &Connection, table: &str) -> Vec<String> {
-    let columns = || {
-        connection
-            .prepare("SELECT name FROM pragma_table_info(?1)")?
-            .query_map([table], |row| row.get::<_, String>(0))?
-            .collect::<rusqlite::Result<BTreeSet<_>>>()
-    };
-    let table = quote(table);
-    let updates: Vec<String> =
-        columns().unwrap_or_default().iter().map(|column| format!("{0} = {0}", quote(column))).collect();
-    let update = format!("UPDATE {table} SET {}", updates.join(", "));
-    vec![format!("DELETE FROM {table}"), format!("INSERT INTO {table} DEFAULT VALUES"), update]
+/// A statement that would fire the trigger; it is prepared, never run.
+fn firing(connection: &Connection, trigger: &Named) -> Option<String> {
+    let table = quote(&trigger.table);
+    Some(match rewrite::event(trigger.sql.as_deref()?)? {
+        Event::Delete => format!("DELETE FROM {table}"),
+        Event::Insert => format!("INSERT INTO {table} DEFAULT VALUES"),
+        Event::Update => {
+            let mut list = connection.prepare_cached("SELECT name FROM pragma_table_info(?1)").ok()?;
+            let columns: Vec<String> =
+                list.query_map([&trigger.table], |row| row.get(0)).ok()?.collect::<Result<_, _>>().ok()?;
+            let same: Vec<String> = columns.iter().map(|column| format!("{0} = {0}", quote(column))).collect();
+            format!("UPDATE {table} SET {}", same.join(", "))
+        }
+    })
 }
 
 fn theirs_only(context: AuthContext<'_>) -> Authorization {

@@ -155,6 +155,7 @@ pub(crate) fn discard(lease: &Lease, record: &Record) -> Result<()> {
                 store::forget_exchange(connection, record.seq, row.id)?;
             }
         }
+        store::forget_lost_exchanges(connection, record.seq)?;
         if undone {
             store::remove_schemas(connection, record.seq)?;
         }
@@ -172,11 +173,12 @@ pub(crate) fn sweep(lease: &Lease) -> Result<()> {
             return Ok(());
         }
         lease.write(|connection| {
-            for (id, parts) in &some {
+            for (id, job, parts) in &some {
                 let parts: Vec<Part> = serde_json::from_str(parts).unwrap_or_default();
                 let hidden = parts.iter().filter(|part| part.kind == "table").filter_map(|part| part.off.as_ref());
                 hidden.filter(|off| is_own(&off.name)).try_for_each(|off| drop_table(connection, &off.name))?;
-                store::forget_exchanges(connection, *id)?;
+                // Other jobs' exchanges of it stay: they say that those jobs can no longer be undone.
+                store::forget_exchange(connection, *job, *id)?;
                 store::delete_object(connection, *id)?;
             }
             Ok(())

@@ -66,6 +66,30 @@ pub(crate) fn trigger(sql: &str, name: &str, tables: &[&str], new: &str, on: &st
     Ok(format!("CREATE TRIGGER {}{body}", quote(new)))
 }
 
+/// What fires a trigger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// Rows go.
+    Delete,
+    /// Rows come.
+    Insert,
+    /// Rows change.
+    Update,
+}
+
+/// What fires the trigger of that statement.
+pub(crate) fn event(sql: &str) -> Option<Event> {
+    let tokens = tokens(sql).ok()?;
+    let (at, _) = created(&tokens, "TRIGGER").ok()?;
+    let event = |token: &Token<'_>| match () {
+        () if token.is("DELETE") => Some(Event::Delete),
+        () if token.is("INSERT") => Some(Event::Insert),
+        () if token.is("UPDATE") => Some(Event::Update),
+        () => None,
+    };
+    tokens.iter().filter(|token| token.at.start >= at.end).find_map(event)
+}
+
 /// Names that qualify columns in a fragment, changed from one of `old` to `new`.
 pub(crate) fn fragment(text: &str, old: &[&str], new: &str) -> Result<String, Failure> {
     let tokens = tokens(text)?;

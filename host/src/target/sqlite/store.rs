@@ -598,18 +598,19 @@ pub(crate) fn forget_exchange(connection: &Connection, job: i64, object: i64) ->
     Ok(())
 }
 
-/// Forgets every exchange of an object.
-pub(crate) fn forget_exchanges(connection: &Connection, object: i64) -> Result<()> {
-    store(connection.execute("DELETE FROM reinstate_exchanges WHERE object = ?1", [object]))?;
+/// Forgets sides of the job whose object has been dropped.
+pub(crate) fn forget_lost_exchanges(connection: &Connection, job: i64) -> Result<()> {
+    let sql = "DELETE FROM reinstate_exchanges WHERE job = ?1 AND object NOT IN (SELECT id FROM reinstate_objects)";
+    store(connection.execute(sql, [job]))?;
     Ok(())
 }
 
-/// Some objects that are marked to be dropped, with their parts as JSON.
-pub(crate) fn dropping(connection: &Connection, most: i64) -> Result<Vec<(i64, String)>> {
+/// Some objects that are marked to be dropped, with the job that kept them and their parts as JSON.
+pub(crate) fn dropping(connection: &Connection, most: i64) -> Result<Vec<(i64, i64, String)>> {
     let list = || {
-        let sql = "SELECT o.id, coalesce(e.parts, '[]') FROM reinstate_objects AS o LEFT JOIN reinstate_exchanges AS e ON e.object = o.id AND e.job = o.job \
+        let sql = "SELECT o.id, o.job, coalesce(e.parts, '[]') FROM reinstate_objects AS o LEFT JOIN reinstate_exchanges AS e ON e.object = o.id AND e.job = o.job \
                    WHERE o.state = 'dropping' ORDER BY o.id LIMIT ?1";
-        connection.prepare(sql)?.query_map([most], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        connection.prepare(sql)?.query_map([most], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
     };
     store(list())
 }

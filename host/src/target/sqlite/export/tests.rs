@@ -14,7 +14,10 @@ use super::*;
 use crate::archive::{Archive, OpenOptions};
 use crate::catalog::payload::Payload;
 use crate::catalog::{Backup, Catalog, Object};
+use crate::plan::{Action, Step};
 use crate::source::Location;
+use crate::target::sqlite::SqliteTarget;
+use crate::target::{Counts, Job, JobStatus, Target, Unit};
 
 struct Exported {
     _folder: TempDir,
@@ -24,10 +27,18 @@ struct Exported {
 }
 
 fn try_export(connection: &Connection) -> Result<Exported> {
+    archived(|writer| export(connection, writer))
+}
+
+fn try_export_target(target: &SqliteTarget) -> Result<Exported> {
+    archived(|writer| target.export(writer))
+}
+
+fn archived(export: impl FnOnce(&mut Writer) -> Result<Option<String>>) -> Result<Exported> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.tar");
     let mut writer = Writer::create(&path, false)?;
-    let position = export(connection, &mut writer)?.unwrap();
+    let position = export(&mut writer)?.unwrap();
     let backup = Backup {
         name: "n".into(),
         id: "i".into(),
@@ -349,4 +360,148 @@ fn a_real_database_is_exported_whole() {
             statement.query_map([], |row| (0..width).map(|at| row.get(at)).collect::<Result<Vec<Sql>, _>>()).unwrap();
         assert!(expected.map(std::result::Result::unwrap).eq(rows), "{table}");
     }
+}
+
+/// The object with the members that it lacks.
+fn filled(mut value: Value, defaults: Value) -> Value {
+    for (member, default) in defaults.as_object().unwrap() {
+        value.as_object_mut().unwrap().entry(member).or_insert(default.clone());
+    }
+    value
+}
+
+fn each(value: &mut Value, defaults: &Value) {
+    for one in value.as_array_mut().unwrap() {
+        *one = filled(one.take(), defaults.clone());
+    }
+}
+
+/// Attributes as a plugin would read them, absent members in their places.
+fn complete(attributes: Value) -> Value {
+    let lists = json!({"uniques": [], "checks": [], "foreign_keys": [], "indexes": [], "triggers": [], "options": []});
+    let mut full = filled(attributes, lists);
+    each(&mut full["uniques"], &json!({"automatic": false}));
+    if let Some(key) = full.get_mut("primary_key") {
+        *key = filled(key.take(), json!({"automatic": false}));
+    }
+    each(&mut full["foreign_keys"], &json!({"deferred": false, "references": []}));
+    each(&mut full["indexes"], &json!({"unique": false}));
+    for index in full["indexes"].as_array_mut().unwrap() {
+        each(&mut index["columns"], &json!({"expression": false, "descending": false}));
+    }
+    full
+}
+
+fn step(id: usize, name: &ObjectName) -> Step {
+    Step {
+        id: u32::try_from(id).unwrap(),
+        action: Action::Create,
+        object: name.clone(),
+        into: name.clone(),
+        aside: None,
+        reason: String::new(),
+        plugin: String::new(),
+        parts: 0,
+        rows: 0,
+        bytes: 0,
+        tables: Vec::new(),
+        needs: Vec::new(),
+        needs_loaded: Vec::new(),
+        existing: None,
+    }
+}
+
+/// Stages every table and view of an archive as a plugin would, and makes them live.
+fn restore(from: &Exported, target: &SqliteTarget) {
+    let job = Job {
+        job: "r-000000000000".into(),
+        status: JobStatus::Running,
+        started: "2024-01-01T00:00:00Z".into(),
+        ended: None,
+        backup_name: "n".into(),
+        backup_id: "i".into(),
+        archive: String::new(),
+        plan: json!({"archive": {"backup": {"dialect": "sqlite"}}}).to_string(),
+        settings: String::new(),
+        report: None,
+    };
+    let stage = target.begin(&job).unwrap();
+    let mut steps = Vec::new();
+    for object in &from.catalog.objects {
+        let step = step(steps.len(), &object.name);
+        let mut work = stage.open(&step, Unit::Whole).unwrap();
+        let name = object.name.to_string();
+        let attributes = from.attributes(&name);
+        if object.name.kind == "view" {
+            let columns = attributes.get("columns").cloned().unwrap_or(json!([]));
+            let columns: Vec<String> = serde_json::from_value(columns).unwrap();
+            work.create_view(&columns, attributes["query"].as_str().unwrap()).unwrap();
+        } else {
+            let full = complete(attributes);
+            work.create_table("", serde_json::from_value(full.clone()).unwrap()).unwrap();
+            for entry in from.entries(&name) {
+                work.append("", "arrow", entry.into()).unwrap();
+            }
+            work.create_indexes("", serde_json::from_value(full["indexes"].clone()).unwrap()).unwrap();
+            for trigger in full["triggers"].as_array().unwrap() {
+                let text = |member: &str| trigger[member].as_str().unwrap();
+                work.create_trigger("", text("name"), text("statement")).unwrap();
+            }
+        }
+        work.commit(Counts::default()).unwrap();
+        steps.push(step);
+    }
+    stage.switch(&steps, &|_| "{}".to_owned()).unwrap();
+}
+
+fn same(before: &Exported, after: &Exported) {
+    let mut names = [before.names(), after.names()];
+    names.iter_mut().for_each(|names| names.sort());
+    assert_eq!(names[0], names[1]);
+    for name in before.names() {
+        let [mut one, mut two] = [before.attributes(&name), after.attributes(&name)];
+        // Statements of triggers are written anew with names in quotes.
+        [&mut one, &mut two]
+            .into_iter()
+            .filter_map(|it| it.get_mut("triggers"))
+            .for_each(|it| *it = json!(it.as_array().map(Vec::len)));
+        assert_eq!(one, two, "{name}");
+        assert_eq!(before.depends(&name), after.depends(&name), "{name}");
+        let digests = |of: &Exported| of.object(&name).entries.iter().map(|entry| entry.sha256).collect::<Vec<_>>();
+        assert_eq!(digests(before), digests(after), "{name}");
+    }
+}
+
+#[test]
+fn what_was_exported_and_restored_exports_the_same() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/chinook.sqlite");
+    let chinook = SqliteTarget::new(&data).unwrap();
+    let odd = exported(
+        "CREATE TABLE parent(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL DEFAULT 'x' COLLATE NOCASE UNIQUE,
+           d DEFAULT word, e DEFAULT -5, f DEFAULT \"it's\", g DEFAULT (1 + 2), h DEFAULT CURRENT_TIMESTAMP);
+         INSERT INTO parent VALUES (5, 'a', x'00', 1.5, 2, NULL, 'y'), (3, 'B', 'x', 7, 1e300, NULL, -1);
+         CREATE TABLE child(
+           a INT, b VARCHAR(10) DEFAULT (1 + 2), c AS (a * 2), d TEXT GENERATED ALWAYS AS (upper(b)) STORED, e,
+           CONSTRAINT pk PRIMARY KEY (b, a), CONSTRAINT positive CHECK (a > 0), CHECK (b <> ')' /* , */),
+           FOREIGN KEY (a) REFERENCES parent(id) ON DELETE CASCADE ON UPDATE SET NULL DEFERRABLE INITIALLY DEFERRED
+         ) WITHOUT ROWID;
+         INSERT INTO child(a, b, e) VALUES (3, 'z', 1), (5, 'a', 'one'), (3, 'b', x'01'), (3, 'c', 1.0), (3, 'd', NULL);
+         CREATE TABLE s(a INTEGER, b ANY) STRICT;
+         INSERT INTO s VALUES (1, '1'), (2, 1);
+         CREATE TABLE \"sales.t\"(id INTEGER PRIMARY KEY, up REFERENCES \"sales.t\", p REFERENCES parent);
+         INSERT INTO \"sales.t\" VALUES (1, 1, 5);
+         CREATE INDEX \"sales.i\" ON \"sales.t\"(up);
+         CREATE UNIQUE INDEX by_a ON child(a DESC, lower(b) COLLATE NOCASE) WHERE a IS NOT NULL;
+         CREATE TRIGGER tr AFTER INSERT ON parent BEGIN DELETE FROM s; END;
+         CREATE VIEW v(x, y) AS SELECT p.name, c.a FROM parent AS p JOIN child c ON c.a = p.id;
+         CREATE VIEW w AS SELECT * FROM v WHERE x IN (SELECT name FROM parent);",
+    );
+    for before in [odd, try_export_target(&chinook).unwrap()] {
+        let folder = tempfile::tempdir().unwrap();
+        let target = SqliteTarget::new(&folder.path().join("restored.sqlite")).unwrap();
+        restore(&before, &target);
+        same(&before, &try_export_target(&target).unwrap());
+    }
+    let missing = SqliteTarget::new(Path::new("/nowhere/at/all.sqlite")).unwrap();
+    assert_eq!(try_export_target(&missing).err().unwrap().code(), "target.not_found");
 }
