@@ -41,8 +41,8 @@ pub enum JobStatus {
     Discarded,
 }
 
-/// A job, as the target keeps it.
-#[derive(Debug, Clone, Serialize)]
+/// A job, as the target keeps it: as a document, or in columns of its own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Job {
     /// Its name: `r-` and twelve letters and digits.
     pub job: String,
@@ -51,7 +51,7 @@ pub struct Job {
     /// When it began, RFC 3339.
     pub started: String,
     /// When it ended, RFC 3339.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
     /// The backup's name.
     pub backup_name: String,
@@ -60,18 +60,17 @@ pub struct Job {
     /// The archive it reads.
     pub archive: String,
     /// The checked plan, as JSON.
-    #[serde(skip)]
     pub plan: String,
     /// What `resume` must know beyond the plan (grants, limits), as JSON of the executor.
-    #[serde(skip)]
     pub settings: String,
     /// The report, as JSON, once the job has ended.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<String>,
 }
 
 /// A piece of a step whose writes and journal row commit together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Unit {
     /// The object, empty.
     Begin,
