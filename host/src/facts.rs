@@ -26,8 +26,8 @@ pub struct Existing {
     pub fixed: Option<String>,
 }
 
-/// What a target can say of its health; rules turn what is wrong into findings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a target can say of its health; rules turn what is wrong into findings. The default is that all is well.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Health {
     /// `None` when it can be written, else why not.
     pub not_writable: Option<String>,

@@ -41,8 +41,8 @@ pub enum JobStatus {
     Discarded,
 }
 
-/// A job, as the target keeps it.
-#[derive(Debug, Clone, Serialize)]
+/// A job, as the target keeps it: as a document, or in columns of its own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Job {
     /// Its name: `r-` and twelve letters and digits.
     pub job: String,
@@ -51,7 +51,7 @@ pub struct Job {
     /// When it began, RFC 3339.
     pub started: String,
     /// When it ended, RFC 3339.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
     /// The backup's name.
     pub backup_name: String,
@@ -60,18 +60,17 @@ pub struct Job {
     /// The archive it reads.
     pub archive: String,
     /// The checked plan, as JSON.
-    #[serde(skip)]
     pub plan: String,
     /// What `resume` must know beyond the plan (grants, limits), as JSON of the executor.
-    #[serde(skip)]
     pub settings: String,
     /// The report, as JSON, once the job has ended.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<String>,
 }
 
 /// A piece of a step whose writes and journal row commit together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Unit {
     /// The object, empty.
     Begin,
@@ -130,7 +129,7 @@ pub trait Target: Send + Sync {
     /// Switches back what the job switched; of an undone job, switches it again.
     fn undo(&self, job: &str) -> Result<Switched>;
 
-    /// Drops what the job's switch (or its undo) had put aside.
+    /// Drops what the job's switch (or its undo) had put out of sight. What was moved aside to another name stays.
     fn discard(&self, job: &str) -> Result<()>;
 }
 
@@ -142,22 +141,27 @@ pub trait Stage: Send + Sync {
     /// Units that are committed, with what they held: where `resume` goes on.
     fn journal(&self) -> Result<BTreeMap<(u32, Unit), Counts>>;
 
-    /// Opens one unit of a step. Several may be open at once, on several threads.
+    /// Opens one unit of a step. Several may be open at once, on several threads. Open the parts of a step in their order and never let one
+    /// wait for a later one to be opened: a target may make a part wait until those before it have committed, and fails it with
+    /// `restore.part_failed` when one of them was dropped. The error of the first part is then the cause.
     fn open(&self, step: &Step, unit: Unit) -> Result<Box<dyn Work>>;
 
     /// Removes everything staged for the step, its journal rows included.
     fn forget(&self, step: &Step) -> Result<()>;
 
-    /// Does the whole switch for these steps, looks for what is wrong (references to missing rows, say), and takes it back.
+    /// Does the whole switch for these steps, looks for what is wrong (references to missing rows, say), and takes it back. Findings name
+    /// objects by [`Step::into`]. No unit may be open.
     fn rehearse(&self, steps: &[Step]) -> Result<Vec<Finding>>;
 
-    /// Makes the steps' objects live, at once, and keeps what they replace. Records the job as succeeded, with `report`.
+    /// Makes the steps' objects live, at once, and keeps what they replace. Records the job as succeeded, with `report`. What else was
+    /// staged is removed. No unit may be open.
     fn switch(&self, steps: &[Step], report: &dyn Fn(Switched) -> String) -> Result<Switched>;
 
     /// Leaves the stage for `resume` and gives the lock back.
     fn interrupt(self: Box<Self>) -> Result<()>;
 
-    /// Removes the stage, keeps the job's record as failed with this report, and gives the lock back.
+    /// Removes the stage, keeps the job's record as failed with this report, and gives the lock back. A target that the job itself had
+    /// created is removed, and the record with it.
     fn fail(self: Box<Self>, report: &str) -> Result<()>;
 }
 

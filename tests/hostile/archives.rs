@@ -55,7 +55,8 @@ fn types(start: &Parts) -> Vec<Case> {
         let link = |header: &mut tar::Header| header.set_link_name("/etc/passwd").expect("it fits");
         start.open_end().raw(b"b", sort, b"", link).end()
     };
-    let device = |sort| start.open_end().raw(b"b", sort, b"", |header| header.set_device_major(1).expect("ustar")).end();
+    let device =
+        |sort| start.open_end().raw(b"b", sort, b"", |header| header.set_device_major(1).expect("ustar")).end();
     vec![
         case("hard link", typed(EntryType::Link), ENTRY, "b"),
         case("symbolic link", typed(EntryType::Symlink), ENTRY, "b"),

@@ -23,7 +23,8 @@ fn every_flipped_bit_of_a_payload_is_told() {
         let mut bytes = honest.clone();
         bytes[start + at] ^= 1 << (at % 8);
         let archive = scene.archive(&bytes);
-        let expected = Expected::failed("flip", "archive.checksum_mismatch").object("table main.people").entry(&packed.0);
+        let expected =
+            Expected::failed("flip", "archive.checksum_mismatch").object("table main.people").entry(&packed.0);
         scene.fails(&archive, &[], expected);
         let verified = scene.sandbox.json(&["verify", &archive]).expect(1).json();
         assert_eq!(verified["errors"][0]["entry"], packed.0, "{verified:#}");
@@ -73,7 +74,12 @@ fn manifests_that_lie_are_refused() {
         ("nothing", honest.with_manifest(b"").end(), "catalog.bad_manifest", ""),
         ("nested too deeply", honest.with_manifest(nested.as_bytes()).end(), "catalog.bad_manifest", ""),
         ("another version", edited(&honest, |parts| parts.manifest["version"] = 9.into()), "catalog.bad_manifest", ""),
-        ("wrong totals", edited(&honest, |parts| parts.manifest["totals"]["rows"] = 1.into()), "catalog.bad_manifest", ""),
+        (
+            "wrong totals",
+            edited(&honest, |parts| parts.manifest["totals"]["rows"] = 1.into()),
+            "catalog.bad_manifest",
+            "",
+        ),
         (
             "an entry out",
             edited(&honest, |parts| entry(parts, "path", "../../etc/passwd".into())),
@@ -86,7 +92,12 @@ fn manifests_that_lie_are_refused() {
             "archive.entry_missing",
             "\\u{1b}[2J\\u{202e}",
         ),
-        ("an entry of another", edited(&honest, |parts| entry(parts, "path", json!(path))), "catalog.bad_manifest", "people"),
+        (
+            "an entry of another",
+            edited(&honest, |parts| entry(parts, "path", json!(path))),
+            "catalog.bad_manifest",
+            "people",
+        ),
         (
             "a bomb",
             edited(&honest, |parts| {
@@ -150,11 +161,7 @@ fn payloads_that_are_not_what_the_manifest_says_fail_their_object() {
         ("the same key twice", with(b"id,name\n1,red\n1,red\n", 2), "target.constraint"),
         ("a missing reference", with(b"id,name\n1,red\n", 1), "target.foreign_key"),
         ("junk behind the payload", edited(&honest, trailing), "archive.checksum_mismatch"),
-        (
-            "a window of 128 MiB",
-            edited(&honest, |parts| parts.member("table", "teams").1 = wide()),
-            "archive.limit",
-        ),
+        ("a window of 128 MiB", edited(&honest, |parts| parts.member("table", "teams").1 = wide()), "archive.limit"),
     ];
     for (what, bytes, code) in cases {
         let archive = scene.archive(&bytes);
@@ -187,7 +194,9 @@ fn a_kind_that_nobody_restores_is_a_finding() {
 fn sql_in_definitions_reaches_nothing_else() {
     let scene = Scene::new();
     let honest = Parts::of(&scene.honest());
-    let teams = |change: &dyn Fn(&mut Value)| edited(&honest, |parts| change(&mut parts.object("table", "teams")["attributes"]));
+    let teams = |change: &dyn Fn(&mut Value)| {
+        edited(&honest, |parts| change(&mut parts.object("table", "teams")["attributes"]))
+    };
     let column = |member: &str, value: &str| teams(&|table| table["columns"][1][member] = value.into());
     let index = |term: &str, condition: Option<&str>| {
         teams(&|table| {
@@ -221,7 +230,10 @@ fn sql_in_definitions_reaches_nothing_else() {
         assert!(matches!(report.status, Some(1 | 3)), "{what}: {report:#?}");
         let report = report.json();
         let code = report["error"]["code"].as_str().expect("a code").to_owned();
-        assert!(["target.bad_definition", "table.bad_definition", "restore.refused"].contains(&code.as_str()), "{what}: {report:#}");
+        assert!(
+            ["target.bad_definition", "table.bad_definition", "restore.refused"].contains(&code.as_str()),
+            "{what}: {report:#}"
+        );
         assert_eq!(report["error"]["object"], "table main.teams", "{what}: {report:#}");
         assert_eq!(scene.content(), before, "{what}");
     }
@@ -277,19 +289,27 @@ fn attributes_that_make_no_sense_fail_their_object() {
     let cases = [
         ("table", "teams", json!({"columns": 7})),
         ("table", "teams", json!({"columns": []})),
-        ("table", "teams", json!({"columns": [{"name": "id", "values": "integer"}], "primary_key": {"columns": ["x"]}})),
+        (
+            "table",
+            "teams",
+            json!({"columns": [{"name": "id", "values": "integer"}], "primary_key": {"columns": ["x"]}}),
+        ),
         ("role", "readers", json!({"login": "perhaps"})),
         ("user", "ann", json!({"memberships": [{"role": 7}]})),
         ("user_defined_function", "one", json!({"language": ["sql"]})),
         ("graph", "friends", json!({"nodes": {"columns": [], "key": "id", "entries": 99}})),
     ];
     for (kind, name, attributes) in cases {
-        let archive = scene.archive(&edited(&honest, |parts| parts.object(kind, name)["attributes"] = attributes.clone()));
+        let archive =
+            scene.archive(&edited(&honest, |parts| parts.object(kind, name)["attributes"] = attributes.clone()));
         let before = scene.content();
         let outcome = scene.restore(&archive, &[]);
         assert!(matches!(outcome.status, Some(1 | 3)), "{attributes}: {outcome:#?}");
         let report = outcome.json();
-        assert!(report["error"]["object"].as_str().is_some_and(|object| object.contains(name)), "{attributes}: {report:#}");
+        assert!(
+            report["error"]["object"].as_str().is_some_and(|object| object.contains(name)),
+            "{attributes}: {report:#}"
+        );
         assert_eq!(scene.content(), before, "{attributes}");
     }
 }

@@ -60,8 +60,7 @@ impl Parts {
     /// Makes the totals fit the entries again.
     pub(crate) fn add_up(&mut self) {
         let objects = self.manifest["objects"].as_array().expect("objects");
-        let entries: Vec<&Value> =
-            objects.iter().filter_map(|object| object["entries"].as_array()).flatten().collect();
+        let entries: Vec<&Value> = objects.iter().filter_map(|object| object["entries"].as_array()).flatten().collect();
         let sum = |what: &str| entries.iter().filter_map(|entry| entry[what].as_u64()).sum::<u64>();
         let totals = json!({
             "objects": objects.len(), "entries": entries.len(), "rows": sum("rows"), "bytes": sum("bytes"),

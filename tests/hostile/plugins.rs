@@ -81,8 +81,7 @@ const CASES: [(&str, &str); 27] = [
 #[test]
 fn what_goes_wrong_in_a_plugin_fails_its_object_only() {
     let (scene, folder, honest) = prepared();
-    let options =
-        ["--plugins", &folder, "--grant", GRANTED, "--plugin-deadline", "0.5", "--plugin-memory", "64"];
+    let options = ["--plugins", &folder, "--grant", GRANTED, "--plugin-deadline", "0.5", "--plugin-memory", "64"];
     for (name, code) in CASES {
         let archive = scene.archive(&with_object(&honest, name));
         let object = format!("misbehaving main.{name}");
@@ -96,14 +95,14 @@ fn what_goes_wrong_in_a_plugin_fails_its_object_only() {
 fn the_others_are_restored_when_asked_to_keep_going() {
     let (scene, folder, honest) = prepared();
     let archive = scene.archive(&with_object(&honest, "trap"));
-    let report = scene
-        .restore(&archive, &["--plugins", &folder, "--grant", GRANTED, "--keep-going"])
-        .expect(4)
-        .json();
+    let report = scene.restore(&archive, &["--plugins", &folder, "--grant", GRANTED, "--keep-going"]).expect(4).json();
     assert_eq!(report["failed_objects"], json!({"main.trap": "misbehaving"}), "{report:#}");
     assert_eq!(report["restored_objects"].as_object().expect("objects").len(), 6, "{report:#}");
     assert_eq!(scene.sandbox.query("target.sqlite", "SELECT count(*) FROM people"), "Integer(50)");
-    assert_eq!(scene.sandbox.query("target.sqlite", "SELECT count(*) FROM sqlite_schema WHERE name = 'trap'"), "Integer(0)");
+    assert_eq!(
+        scene.sandbox.query("target.sqlite", "SELECT count(*) FROM sqlite_schema WHERE name = 'trap'"),
+        "Integer(0)"
+    );
 }
 
 #[test]
@@ -115,7 +114,8 @@ fn the_hosts_errors_cannot_be_swallowed() {
         let middle = last.1.len() / 2;
         last.1[middle] ^= 1;
         let archive = scene.archive(&parts.made());
-        let expected = Expected::failed(name, "archive.checksum_mismatch").object(name).entry("data/plugin/000000.arrow");
+        let expected =
+            Expected::failed(name, "archive.checksum_mismatch").object(name).entry("data/plugin/000000.arrow");
         scene.fails(&archive, &["--plugins", &folder, "--grant", GRANTED], expected);
     }
 }
@@ -138,7 +138,16 @@ fn what_plugins_say_cannot_steer_a_terminal() {
     for name in ["own failure", "panic", "long failure", "steer"] {
         let archive = scene.archive(&with_object(&honest, name));
         let arguments = [
-            "restore", &archive, "--into", &scene.into, "--policy", "replace", "--plugins", &folder, "--grant", GRANTED,
+            "restore",
+            &archive,
+            "--into",
+            &scene.into,
+            "--policy",
+            "replace",
+            "--plugins",
+            &folder,
+            "--grant",
+            GRANTED,
         ];
         let outcome = scene.sandbox.run(&arguments);
         let said = outcome.stdout + &outcome.stderr;
@@ -165,7 +174,8 @@ fn a_plugin_does_nothing_without_its_grants() {
 fn what_no_host_of_ours_offers_is_not_loaded() {
     let (scene, folder, honest) = prepared();
     let archive = scene.archive(&with_object(&honest, "honest"));
-    let handler = r#"(component $c) (instance $i (instantiate $c)) (export "reinstate:plugin/handler@0.1.0" (instance $i))"#;
+    let handler =
+        r#"(component $c) (instance $i (instantiate $c)) (export "reinstate:plugin/handler@0.1.0" (instance $i))"#;
     let importing = |name: &str| {
         wat::parse_str(format!(r#"(component (import "{name}" (instance)) {handler})"#)).expect("a component")
     };
@@ -175,7 +185,12 @@ fn what_no_host_of_ours_offers_is_not_loaded() {
         ("wasi", importing("wasi:cli/environment@0.2.3"), "plugin.not_granted", "wasi:cli/environment@0.2.3"),
         ("wasi sockets", importing("wasi:sockets/tcp@0.2.0"), "plugin.not_granted", "wasi:sockets/tcp@0.2.0"),
         ("an unknown interface", importing("acme:files/read@1.0.0"), "plugin.invalid", "acme:files/read@1.0.0"),
-        ("an interface of a later version", importing("reinstate:plugin/tables@0.9.0"), "plugin.invalid", "tables@0.9.0"),
+        (
+            "an interface of a later version",
+            importing("reinstate:plugin/tables@0.9.0"),
+            "plugin.invalid",
+            "tables@0.9.0",
+        ),
         ("a module", module, "plugin.invalid", "wasm-component-ld"),
         ("half a component", whole[..whole.len() / 2].to_vec(), "plugin.invalid", "other.wasm"),
         ("a script", b"#!/bin/sh\nrm -rf /\n".to_vec(), "plugin.invalid", "other.wasm"),

@@ -57,7 +57,8 @@ impl Held {
 /// without it the lock is given back.
 fn running(lock: &Connection) -> Option<String> {
     lock.execute_batch("BEGIN IMMEDIATE").ok()?;
-    let journal = "SELECT j.job FROM reinstate_journal JOIN reinstate_jobs AS j ON j.seq = reinstate_journal.job LIMIT 1";
+    let journal =
+        "SELECT j.job FROM reinstate_journal JOIN reinstate_jobs AS j ON j.seq = reinstate_journal.job LIMIT 1";
     match lock.query_row(journal, [], |row| row.get(0)) {
         Ok(job) => Some(job),
         Err(_) => {

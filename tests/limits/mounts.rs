@@ -49,7 +49,8 @@ impl Drop for Mount {
 }
 
 fn mount(arguments: &[&str], place: &Path) -> Result<(), String> {
-    let output = Command::new("mount").args(arguments).arg(place).output().map_err(|error| format!("no mount: {error}"))?;
+    let output =
+        Command::new("mount").args(arguments).arg(place).output().map_err(|error| format!("no mount: {error}"))?;
     if output.status.success() {
         return Ok(());
     }

@@ -67,7 +67,12 @@ fn write_rows(out: &mut impl Write, from: u64, to: u64) -> io::Result<()> {
     for id in from..to {
         let (a, b) = (mixed(id), mixed(!id));
         let (customer, quantity, cents) = (a % 100_000, b % 50, a % 1_000_000);
-        writeln!(out, "{id},{customer},{quantity},{}.{:02},Customer {customer},{a:016x}{b:016x}", cents / 100, cents % 100)?;
+        writeln!(
+            out,
+            "{id},{customer},{quantity},{}.{:02},Customer {customer},{a:016x}{b:016x}",
+            cents / 100,
+            cents % 100
+        )?;
     }
     Ok(())
 }

@@ -169,7 +169,8 @@ fn start(bench: &Bench) {
     data::one_row(&archive);
     bench.restore(&archive);
     let runs = (0..15 * bench.rounds).map(|_| bench.restore(&archive));
-    let (whole, first): (Vec<_>, Vec<_>) = runs.map(|run| (run.seconds * 1e3, run.first_commit.map(|at| at * 1e3))).unzip();
+    let (whole, first): (Vec<_>, Vec<_>) =
+        runs.map(|run| (run.seconds * 1e3, run.first_commit.map(|at| at * 1e3))).unzip();
     let whole = median(whole);
     match first.into_iter().collect::<Option<Vec<_>>>() {
         Some(first) => {

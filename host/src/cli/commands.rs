@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::pack::{self, PackOptions};
 use crate::plugin;
 use crate::restore::Settings;
-use crate::target::back_up;
+use crate::target::{Job, back_up};
 
 use super::args::{BackupCommand, Cli, Command, Naming, PluginArgs, PluginCommand, ReadArgs};
 use super::output::{error, explain, line, value};
@@ -172,7 +172,7 @@ fn written(archive: &Written, output: &Path) {
 fn jobs(into: &str, json: bool) -> Result<u8> {
     let jobs = environment::target(into)?.jobs()?;
     if json {
-        value(&jobs);
+        value(&jobs.iter().map(listed).collect::<Vec<_>>());
         return Ok(0);
     }
     for job in &jobs {
@@ -189,6 +189,19 @@ fn jobs(into: &str, json: bool) -> Result<u8> {
         line(&format!("{into} knows no jobs"));
     }
     Ok(0)
+}
+
+/// What a list shows of a job: not the plan, the settings and the report, which may be large.
+fn listed(job: &Job) -> serde_json::Value {
+    json!({
+        "job": job.job,
+        "status": job.status,
+        "started": job.started,
+        "ended": job.ended,
+        "backup_name": job.backup_name,
+        "backup_id": job.backup_id,
+        "archive": job.archive,
+    })
 }
 
 /// What can be run when a job cannot do what was asked.

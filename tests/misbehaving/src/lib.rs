@@ -107,6 +107,7 @@ impl Guest for Misbehaving {
             uniques: Vec::new(),
             checks: Vec::new(),
             foreign_keys: Vec::new(),
+            last_number: None,
             options: Vec::new(),
         };
         tables::create("", &definition)

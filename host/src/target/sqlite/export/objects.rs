@@ -119,15 +119,20 @@ impl Context<'_> {
         writer.attributes(raw(&attributes)?)
     }
 
-    /// A document of a kind that only its plugin knows.
+    /// A document of a kind that only its plugin knows. One that is a JSON object becomes the attributes, so that the plugin can
+    /// say while planning what it depends on; anything else is an entry.
     fn document(&self, writer: &mut Writer, object: &Restored) -> Result<()> {
         let Some(document) = object.member("document") else {
             return Err(unsupported(&format!("{} is of a kind that cannot be read back", object.name)));
         };
         writer.object(object.name.clone(), Vec::new())?;
-        let mut entry = writer.entry("json")?;
-        entry.write_all(document.to_string().as_bytes()).map_err(unwritable)?;
-        entry.finish(None)?;
+        if let Value::Object(document) = document {
+            writer.attributes(raw(document)?)?;
+        } else {
+            let mut entry = writer.entry("json")?;
+            entry.write_all(document.to_string().as_bytes()).map_err(unwritable)?;
+            entry.finish(None)?;
+        }
         match self.blobs(writer, object)?.is_empty() {
             true => Ok(()),
             false => Err(unsupported(&format!("{} keeps bytes in a way of its own", object.name))),

@@ -305,7 +305,8 @@ fn objects_of_other_kinds_come_from_the_bookkeeping() {
              (5, 'user_defined_function', 'main', 'f', 'live', 1, '[]', '{"routine": {"language": "python", "definition": "d", "environment": "py"}}'),
              (6, 'graph', 'main', 'g', 'live', 1, '["nodes", "edges"]', '{"document": {"directed": true, "source_tables": [{"name": "t"}]}}'),
              (7, 'layout', 'main', 'l', 'live', 1, '[]', '{"document": {"w": 1}}'),
-             (8, 'user', NULL, 'gone', 'kept', 1, '[]', '{"principal": {"login": true}}');
+             (8, 'note', 'main', 'n', 'live', 1, '[]', '{"document": ["a", 1]}'),
+             (9, 'user', NULL, 'gone', 'kept', 1, '[]', '{"principal": {"login": true}}');
            INSERT INTO reinstate_blobs VALUES (4, 'b.whl', 0, x'01'), (4, 'b.whl', 1, x'02'), (4, 'a.whl', 0, x'03');"#,
     );
     assert_eq!(
@@ -318,6 +319,7 @@ fn objects_of_other_kinds_come_from_the_bookkeeping() {
             "user_defined_function main.f",
             "graph main.g",
             "layout main.l",
+            "note main.n",
         ]
     );
     assert_eq!(found.depends("user u"), ["role r", "table main.t"]);
@@ -332,7 +334,8 @@ fn objects_of_other_kinds_come_from_the_bookkeeping() {
     assert_eq!((&graph["nodes"]["entries"], &graph["edges"]["entries"]), (&json!(1), &json!(1)));
     assert_eq!(found.rows("graph main.g").len(), 3);
     assert_eq!(found.depends("graph main.g"), ["table main.t"]);
-    assert_eq!(found.entries("layout main.l"), [br#"{"w":1}"#]);
+    assert_eq!(found.attributes("layout main.l"), json!({"w": 1}));
+    assert_eq!(found.entries("note main.n"), [br#"["a",1]"#]);
 }
 
 #[test]
@@ -400,6 +403,7 @@ fn step(id: usize, name: &ObjectName) -> Step {
         plugin: String::new(),
         parts: 0,
         rows: 0,
+        read_bytes: 0,
         bytes: 0,
         tables: Vec::new(),
         needs: Vec::new(),
