@@ -231,7 +231,8 @@ fn outlooks(
 ) -> Result<Vec<Option<Outlook>>> {
     let surroundings = surroundings(catalog, facts, options);
     let mut answers = vec![None; selected.len()];
-    for description in plugins.iter().filter(|plugin| plugin.missing_grants.is_empty()) {
+    // A plugin that lacks grants plans too: without an outlook its objects would not even be missed.
+    for description in plugins {
         let Some(plugin) = restore.host.plugins.get(&description.identity.name) else { continue };
         let mine: Vec<usize> = (0..selected.len())
             .filter(|&at| {

@@ -1,5 +1,5 @@
 //! What end-to-end tests share: a folder of their own, the real binary, and a database's logical content.
-#![allow(dead_code, reason = "Each test file uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "Each test file uses its own part of it")]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
