@@ -117,7 +117,9 @@ async fn run(restore: &Restore, started: Result<Start>, watch: &Watch) -> Report
     match started {
         Ok(Start::Ready(execution)) => executor::run(*execution, watch).await,
         Ok(Start::Refused(plan)) => Report::refused(&plan),
-        Err(error) => Report::not_started(advice::before_start(error, &restore.archive.location())),
+        Err(error) => {
+            Report::not_started(advice::before_start(error, &restore.archive.location(), &restore.target.location()))
+        }
     }
 }
 
@@ -139,7 +141,8 @@ fn reopen(restore: &Restore, job: &str) -> Result<Start> {
     let record = job::find(restore.target.as_ref(), job)?;
     let saved = Plan::from_json(&record.plan)?;
     let prepared = Prepared::read(restore, &saved.options, Some(job))?;
-    let adopted = plan::adopt(saved, &prepared.plan)?;
+    let adopted = plan::adopt(saved, &prepared.plan)
+        .map_err(|error| advice::cannot_resume(&error, job, &restore.target.location()))?;
     let views = prepared.views(&adopted);
     let surroundings = prepared.surroundings();
     let checked = match prepared.check(restore, adopted) {

@@ -17,7 +17,7 @@ pub(crate) fn refused(error: rusqlite::Error, doing: &str) -> Error {
 
 fn coded(error: rusqlite::Error, doing: &str, otherwise: &'static str) -> Error {
     let code = error.sqlite_error_code().map_or(otherwise, |code| known(code).unwrap_or(otherwise));
-    Error::new(code, format!("{doing}: {}", text(&error))).next(next(code))
+    Error::new(code, format!("{doing}: {}{}", text(&error), hint(code)))
 }
 
 fn known(code: ErrorCode) -> Option<&'static str> {
@@ -33,11 +33,12 @@ fn known(code: ErrorCode) -> Option<&'static str> {
     })
 }
 
-fn next(code: &str) -> &'static str {
+/// What has to happen before another try can go better.
+fn hint(code: &str) -> &'static str {
     match code {
-        "target.full" => "Free space on the target's disk, then resume the job",
-        "target.locked" => "Wait until the other program has finished with the file, then resume the job",
-        "target.io" => "Mend the disk or its permissions, then resume the job",
+        "target.full" => "; free space on the target's disk first",
+        "target.locked" => "; another program has to finish with the file first",
+        "target.io" => "; the disk or its permissions have to be mended first",
         _ => "",
     }
 }
