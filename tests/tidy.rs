@@ -37,6 +37,10 @@ fn a_module_names_only_those_before_it() {
     let mut wrong = Vec::new();
     for file in files {
         let module = module_of(&root, &file);
+        // Tests may reach for whatever they need.
+        if file.iter().any(|part| part == "tests" || part == "tests.rs" || part == "fixture.rs") {
+            continue;
+        }
         let Some(own) = rank(&module) else { continue };
         let text = std::fs::read_to_string(&file).expect("a source");
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));

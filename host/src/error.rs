@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::catalog::ObjectName;
+use crate::name::ObjectName;
 
 pub mod codes;
 

@@ -3,6 +3,7 @@
 //!
 //! The modules are the line that data takes, and each may only name those before it.
 
+pub mod name;
 pub mod error;
 pub mod cancel;
 pub mod failpoint;

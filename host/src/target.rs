@@ -129,7 +129,7 @@ pub trait Target: Send + Sync {
     /// Switches back what the job switched; of an undone job, switches it again.
     fn undo(&self, job: &str) -> Result<Switched>;
 
-    /// Drops what the job's switch (or its undo) had put aside.
+    /// Drops what the job's switch (or its undo) had put out of sight. What was moved aside to another name stays.
     fn discard(&self, job: &str) -> Result<()>;
 }
 
@@ -141,22 +141,27 @@ pub trait Stage: Send + Sync {
     /// Units that are committed, with what they held: where `resume` goes on.
     fn journal(&self) -> Result<BTreeMap<(u32, Unit), Counts>>;
 
-    /// Opens one unit of a step. Several may be open at once, on several threads.
+    /// Opens one unit of a step. Several may be open at once, on several threads. Open the parts of a step in their order and never let one
+    /// wait for a later one to be opened: a target may make a part wait until those before it have committed, and fails it with
+    /// `restore.part_failed` when one of them was dropped. The error of the first part is then the cause.
     fn open(&self, step: &Step, unit: Unit) -> Result<Box<dyn Work>>;
 
     /// Removes everything staged for the step, its journal rows included.
     fn forget(&self, step: &Step) -> Result<()>;
 
-    /// Does the whole switch for these steps, looks for what is wrong (references to missing rows, say), and takes it back.
+    /// Does the whole switch for these steps, looks for what is wrong (references to missing rows, say), and takes it back. Findings name
+    /// objects by [`Step::into`]. No unit may be open.
     fn rehearse(&self, steps: &[Step]) -> Result<Vec<Finding>>;
 
-    /// Makes the steps' objects live, at once, and keeps what they replace. Records the job as succeeded, with `report`.
+    /// Makes the steps' objects live, at once, and keeps what they replace. Records the job as succeeded, with `report`. What else was
+    /// staged is removed. No unit may be open.
     fn switch(&self, steps: &[Step], report: &dyn Fn(Switched) -> String) -> Result<Switched>;
 
     /// Leaves the stage for `resume` and gives the lock back.
     fn interrupt(self: Box<Self>) -> Result<()>;
 
-    /// Removes the stage, keeps the job's record as failed with this report, and gives the lock back.
+    /// Removes the stage, keeps the job's record as failed with this report, and gives the lock back. A target that the job itself had
+    /// created is removed, and the record with it.
     fn fail(self: Box<Self>, report: &str) -> Result<()>;
 }
 

@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
+pub mod misbehaving;
+
 /// A folder that vanishes, in which the binary runs.
 pub struct Sandbox {
     dir: tempfile::TempDir,
@@ -191,8 +193,7 @@ pub fn logical_content(path: &Path) -> String {
         .query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'reinstate_objects'", [], |row| row.get(0))
         .expect("a count");
     if kept == 1 {
-        let documents =
-            "SELECT kind, schema, name, definition FROM reinstate_objects WHERE state = 'live' ORDER BY 1, 2, 3";
+        let documents = "SELECT kind, schema, name, definition FROM reinstate_objects WHERE state = 'live' AND definition IS NOT NULL ORDER BY 1, 2, 3";
         for document in rows(&connection, documents) {
             let _ = writeln!(text, "{document:?}");
         }

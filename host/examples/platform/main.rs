@@ -76,7 +76,8 @@ async fn run(folder: &Path, plugins: PathBuf) -> Result<()> {
     show(&platform, &report)?;
 
     heading("A window is announced, and someone stops the restore while it stages");
-    std::fs::write(&announcement, "Wednesday, 14:00 to 15:00").map_err(|error| Error::new("host.io", error.to_string()))?;
+    std::fs::write(&announcement, "Wednesday, 14:00 to 15:00")
+        .map_err(|error| Error::new("host.io", error.to_string()))?;
     let plan = reinstate::plan(&restore, &options).await?;
     let cancel = Cancel::default();
     let stop = cancel.clone();

@@ -105,7 +105,10 @@ impl State {
         let record = self.record(job)?;
         if !allowed.contains(&record.job.status) {
             let status = format!("{:?}", record.job.status).to_lowercase();
-            return Err(Error::new("job.not_possible", format!("Job `{job}` is {status}; that cannot be done with it")));
+            return Err(Error::new(
+                "job.not_possible",
+                format!("Job `{job}` is {status}; that cannot be done with it"),
+            ));
         }
         Ok(record)
     }
@@ -190,7 +193,8 @@ impl Store {
 
     /// Whether someone holds the restore lock. Creates nothing.
     pub fn is_locked(&self) -> bool {
-        File::open(self.folder.join("lock")).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+        File::open(self.folder.join("lock"))
+            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 }
 
@@ -204,7 +208,10 @@ mod pairs {
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub fn serialize<K: Serialize, V: Serialize, S: Serializer>(map: &BTreeMap<K, V>, out: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<K: Serialize, V: Serialize, S: Serializer>(
+        map: &BTreeMap<K, V>,
+        out: S,
+    ) -> Result<S::Ok, S::Error> {
         out.collect_seq(map)
     }
 

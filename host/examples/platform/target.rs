@@ -69,7 +69,10 @@ impl Target for Platform {
                 forms: vec!["arrow".to_owned()],
             },
             schemas: objects.keys().filter_map(|name| name.schema.clone()).chain(["main".to_owned()]).collect(),
-            objects: objects.iter().map(|(name, document)| Ok((name.clone(), existing(document)?))).collect::<Result<_>>()?,
+            objects: objects
+                .iter()
+                .map(|(name, document)| Ok((name.clone(), existing(document)?)))
+                .collect::<Result<_>>()?,
             health,
         })
     }

@@ -129,6 +129,8 @@ pub(crate) struct Table {
     pub(crate) indexes: Vec<Index>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) triggers: Vec<Trigger>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_number: Option<i64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) options: Vec<String>,
 }

@@ -58,8 +58,11 @@ fn cache() -> Option<PathBuf> {
 }
 
 /// Where an archive from standard input is kept while a job needs it.
-pub(super) fn kept_spool(digest: &str) -> PathBuf {
-    spools().join(format!("{digest}.tar"))
+pub(super) fn kept_spool(digest: &str) -> Result<PathBuf> {
+    let folder = spools();
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| Error::new("host.io", format!("{} cannot be created: {error}", folder.display())))?;
+    Ok(folder.join(format!("{digest}.tar")))
 }
 
 /// Removes the archive at that place if it is one that [`kept_spool`] named.

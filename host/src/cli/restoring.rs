@@ -115,7 +115,7 @@ fn open(location: &str, reading: &ReadArgs, keep: bool) -> Result<Archive> {
     let archive = environment::archive(location, reading)?;
     if keep && archive.is_stream() {
         let digest = Catalog::read(&archive)?.digest.to_string();
-        archive.keep_spool(&environment::kept_spool(&digest))?;
+        archive.keep_spool(&environment::kept_spool(&digest)?)?;
     }
     Ok(archive)
 }

@@ -139,6 +139,7 @@ impl From<tables::Definition> for host::TableDefinition {
             uniques: all(definition.uniques),
             checks: all(definition.checks),
             foreign_keys: all(definition.foreign_keys),
+            last_number: definition.last_number,
             options: definition.options,
         }
     }

@@ -1,8 +1,7 @@
 //! Real plugins in the real sandbox: one that can be trusted, and all the ways in which one cannot.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -20,23 +19,9 @@ mod bundled;
 mod hostile;
 mod loading;
 
-/// Builds `tests/misbehaving` once for all tests, as our own plugins are built.
-static COMPONENT: LazyLock<PathBuf> = LazyLock::new(|| {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/misbehaving");
-    let target = Path::new(env!("REINSTATE_GUESTS_TARGET"));
-    let status = Command::new(env!("CARGO"))
-        .current_dir(package)
-        .args(["build", "--profile", "guest", "--locked", "--target", "wasm32-unknown-unknown", "--target-dir"])
-        .arg(target)
-        .args(["--config", "target.wasm32-unknown-unknown.linker=\"wasm-component-ld\""])
-        .args(["--config", "target.wasm32-unknown-unknown.rustflags=[\"-C\", \"target-feature=+simd128\"]"])
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .status()
-        .unwrap();
-    assert!(status.success());
-    target.join("wasm32-unknown-unknown/guest/misbehaving.wasm")
-});
+#[path = "../../../tests/support/misbehaving.rs"]
+mod misbehaving;
+use misbehaving::COMPONENT;
 
 /// Compiled once for all tests; the cache is the only thing they share.
 static CACHE: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());

@@ -249,6 +249,7 @@ mod tests {
             parts,
             rows: 0,
             bytes: 0,
+            read_bytes: 0,
             tables: Vec::new(),
             needs: needs.to_vec(),
             needs_loaded: needs_loaded.to_vec(),

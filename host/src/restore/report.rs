@@ -125,7 +125,8 @@ impl Report {
             source: String::new(),
             dialect: String::new(),
         };
-        let status = if error.kind() == Kind::Refused { Status::Refused } else { Status::Failed };
+        let refused = matches!(error.kind(), Kind::Refused | Kind::Usage);
+        let status = if refused { Status::Refused } else { Status::Failed };
         Self { error: Some(error), ..Self::empty(&nothing, status) }
     }
 

@@ -104,6 +104,9 @@ pub struct TableDefinition {
     pub checks: Vec<Check>,
     /// References.
     pub foreign_keys: Vec<ForeignKey>,
+    /// The largest number given so far where the primary key is automatic; numbering goes on behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_number: Option<i64>,
     /// Words of the target's dialect: `strict`, `without-rowid`.
     pub options: Vec<String>,
 }

@@ -139,6 +139,7 @@ fn plain(columns: &[Column]) -> Definition {
         uniques: Vec::new(),
         checks: Vec::new(),
         foreign_keys: Vec::new(),
+        last_number: None,
         options: Vec::new(),
     }
 }

@@ -19,6 +19,7 @@ pub(crate) struct TableAttributes {
     pub(crate) indexes: Vec<Index>,
     #[serde(default)]
     pub(crate) triggers: Vec<Trigger>,
+    pub(crate) last_number: Option<i64>,
     #[serde(default)]
     pub(crate) options: Vec<String>,
 }

@@ -43,6 +43,7 @@ impl Portable {
                 uniques: attributes.uniques,
                 checks: attributes.checks,
                 foreign_keys,
+                last_number: attributes.last_number,
                 options: attributes.options,
             },
             indexes: attributes.indexes,

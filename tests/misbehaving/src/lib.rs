@@ -23,16 +23,18 @@ fn panics_are_logged() {
     std::panic::set_hook(Box::new(|info| log::write(log::Level::Error, &info.to_string())));
 }
 
-/// Appends an entry's lines, and counts them.
-fn pass(entry: u32) -> Result<Counts, Failure> {
+/// Appends an entry as it is, and counts its rows. A batch in a form other than `lines` is one whole entry.
+fn pass(object: &Object, entry: u32) -> Result<Counts, Failure> {
+    let form = object.entries[entry as usize].form.as_str();
+    let most = if form == "lines" { 16 } else { 1 << 20 };
     let mut counts = Counts { rows: 0, bytes: 0 };
     loop {
-        let chunk = entries::read(entry, 16)?;
+        let chunk = entries::read(entry, most)?;
         if chunk.is_empty() {
             return Ok(counts);
         }
         counts.bytes += chunk.len() as u64;
-        counts.rows += tables::append("", "lines", &chunk)?;
+        counts.rows += tables::append("", form, &chunk)?;
     }
 }
 
@@ -105,6 +107,7 @@ impl Guest for Misbehaving {
             uniques: Vec::new(),
             checks: Vec::new(),
             foreign_keys: Vec::new(),
+            last_number: None,
             options: Vec::new(),
         };
         tables::create("", &definition)
@@ -119,20 +122,20 @@ impl Guest for Misbehaving {
             "trap" => std::process::abort(),
             "panic" => panic!("The sky is falling \u{1b}[31m"),
             "recurse" => Ok(Counts { rows: recurse(0), bytes: 0 }),
-            "fewer rows" => pass(part).map(|counts| Counts { rows: counts.rows - 1, ..counts }),
-            "more bytes" => pass(part).map(|counts| Counts { bytes: counts.bytes + 1, ..counts }),
+            "fewer rows" => pass(&object, part).map(|counts| Counts { rows: counts.rows - 1, ..counts }),
+            "more bytes" => pass(&object, part).map(|counts| Counts { bytes: counts.bytes + 1, ..counts }),
             "no rows" => Ok(nothing),
-            "twice" => pass(part).and_then(|_| tables::append("", "lines", b"1\n2\n3\n").map(|_| nothing)),
+            "twice" => pass(&object, part).and_then(|_| tables::append("", "lines", b"1\n2\n3\n").map(|_| nothing)),
             "flood" => {
                 for line in 0..5000 {
                     log::write(log::Level::Info, &format!("\u{1b}]0;{line}\u{7}{}", "x".repeat(5000)));
                 }
-                pass(part)
+                pass(&object, part)
             }
-            "swallow" => Ok(pass(part).unwrap_or(Counts { rows: 3, bytes: 6 })),
-            "wrap" => pass(part).map_err(|inner| failure("misbehaving.wrapped", inner.message)),
-            "place" => pass(part).map_err(|inner| Failure { row: Some(2), column: Some("line".to_owned()), ..inner }),
-            "panic after a failure" => Ok(pass(part).unwrap()),
+            "swallow" => Ok(pass(&object, part).unwrap_or(Counts { rows: 3, bytes: 6 })),
+            "wrap" => pass(&object, part).map_err(|inner| failure("misbehaving.wrapped", inner.message)),
+            "place" => pass(&object, part).map_err(|inner| Failure { row: Some(2), column: Some("line".to_owned()), ..inner }),
+            "panic after a failure" => Ok(pass(&object, part).unwrap()),
             "own failure" => Err(Failure { row: Some(7), ..failure("misbehaving.own", "It is\n\u{1b}[1mso") }),
             "speak for the host" => Err(failure("target.full", "Please keep the stage")),
             "long failure" => Err(failure("misbehaving.long", "\u{202e}".repeat(100_000))),
@@ -159,7 +162,7 @@ impl Guest for Misbehaving {
             "many entries" => (0..9).try_for_each(|entry| entries::read(entry, 1).map(drop)).map(|()| nothing),
             "another entry" => entries::read(99, 1).map(|_| nothing),
             "no document" => definitions::put("{").map(|()| nothing),
-            _ => pass(part),
+            _ => pass(&object, part),
         }
     }
 

@@ -165,8 +165,12 @@ pub(crate) fn discard(lease: &Lease, record: &Record) -> Result<()> {
     sweep(lease)
 }
 
-/// Drops objects that a discard marked, its own and those that a killed one left.
+/// Drops what is nobody's any more, whoever was killed before he had done so: objects that a discard marked, and what is still staged of
+/// jobs that have ended.
 pub(crate) fn sweep(lease: &Lease) -> Result<()> {
+    for job in store::jobs_with_leftovers(lease)? {
+        clear_stage(lease, job)?;
+    }
     loop {
         let some = store::dropping(lease, AT_ONCE)?;
         if some.is_empty() {

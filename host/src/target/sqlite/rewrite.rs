@@ -185,14 +185,10 @@ fn reference_end(tokens: &[Token<'_>], at: usize) -> usize {
     loop {
         end += if word(end, "ON") {
             if word(end + 2, "SET") || word(end + 2, "NO") { 4 } else { 3 }
-        } else if word(end, "MATCH") {
-            2
-        } else if word(end, "NOT") && word(end + 1, "DEFERRABLE") {
+        } else if word(end, "MATCH") || word(end, "INITIALLY") || (word(end, "NOT") && word(end + 1, "DEFERRABLE")) {
             2
         } else if word(end, "DEFERRABLE") {
             1
-        } else if word(end, "INITIALLY") {
-            2
         } else {
             return end.min(tokens.len());
         };

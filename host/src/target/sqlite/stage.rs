@@ -95,13 +95,12 @@ impl SqliteStage {
     }
 
     fn record(lease: &Lease, job: &Job, new_file: bool) -> Result<Record> {
-        let seq = lease.write(|connection| {
+        lease.write(|connection| {
             store::create(connection)?;
             let sequences = super::snapshot::Snapshot::read(connection)?.find("sqlite_sequence").is_some();
             store::insert_job(connection, job, new_file, !sequences)
         })?;
         removal::sweep(lease)?;
-        debug_assert!(seq > 0, "rows are numbered from 1");
         store::job(lease, &job.job)
     }
 
@@ -211,6 +210,7 @@ impl Stage for SqliteStage {
 
     fn open(&self, step: &Step, unit: Unit) -> Result<Box<dyn Work>> {
         name::check(&step.into)?;
+        step.aside.as_ref().map_or(Ok(()), name::check)?;
         if let Unit::Part(part) = unit {
             self.shared.turns.open(step.id, part)?;
         }
@@ -243,6 +243,10 @@ impl Stage for SqliteStage {
         });
         settle(&lease, &switched);
         failpoint::hit("sqlite.switch.done");
+        if switched.is_ok() {
+            // The switch is done whatever becomes of this: what is left of steps that failed goes now or with the next job.
+            let _ = removal::sweep(&lease);
+        }
         switched.map(|()| Switched { pause: pause.elapsed() })
     }
 

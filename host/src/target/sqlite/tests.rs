@@ -12,12 +12,14 @@ use crate::catalog::ObjectName;
 use crate::error::Result;
 use crate::plan::{Action, Finding, Step};
 use crate::target::definition::{Column, ForeignKey, Index, IndexColumn, Key, TableDefinition, ValueType};
-use crate::target::{Counts, Facts, Job, JobStatus, Stage, Target, Unit, Work};
+use crate::target::{Counts, Facts, Job, JobStatus, Stage, Target, Unit};
 
 use super::SqliteTarget;
 
 mod definitions;
 mod jobs;
+#[cfg(feature = "failpoints")]
+mod kill;
 mod objects;
 mod switching;
 mod units;
@@ -133,6 +135,7 @@ fn a_step(id: u32, kind: &str, name: &str) -> Step {
         plugin: "tables".into(),
         parts: 1,
         rows: 0,
+        read_bytes: 0,
         bytes: 0,
         tables: Vec::new(),
         needs: Vec::new(),
@@ -174,6 +177,7 @@ fn a_table() -> TableDefinition {
         uniques: vec![a_key(&["name"])],
         checks: Vec::new(),
         foreign_keys: Vec::new(),
+        last_number: None,
         options: Vec::new(),
     }
 }

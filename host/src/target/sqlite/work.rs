@@ -31,10 +31,27 @@ use super::store::{self, ObjectRow, state};
 
 /// Something to be done when the unit writes.
 enum Operation {
-    Create { sql: String, live: String },
-    Index { sql: String, live: String, table: String },
-    Rows { table: String, live: String, before: u64, rows: Rows },
-    Blob { name: String, bytes: bytes::Bytes },
+    /// `numbered` is the staged table and the last number that its automatic key has given.
+    Create {
+        sql: String,
+        live: String,
+        numbered: Option<(String, i64)>,
+    },
+    Index {
+        sql: String,
+        live: String,
+        table: String,
+    },
+    Rows {
+        table: String,
+        live: String,
+        before: u64,
+        rows: Rows,
+    },
+    Blob {
+        name: String,
+        bytes: bytes::Bytes,
+    },
 }
 
 /// A unit of a step.
@@ -86,6 +103,9 @@ impl SqliteWork {
             Some(contents) => contents,
             None => self.shared.contents(self.step.id, self.lease.as_ref())?,
         };
+        if matches!(self.unit, Unit::Part(_)) {
+            self.shared.keep(self.step.id, &contents);
+        }
         Ok(self.contents.insert(contents))
     }
 
@@ -189,8 +209,15 @@ impl SqliteWork {
 
 fn carry_out(lease: &Lease, object: i64, operation: &Operation) -> Result<()> {
     match operation {
-        Operation::Create { sql, live } => {
-            lease.execute_batch(sql).map_err(|error| refused(error, &format!("SQLite does not take table `{live}`")))
+        Operation::Create { sql, live, numbered } => {
+            let made = lease.execute_batch(sql).and_then(|()| match numbered {
+                Some((table, last)) => {
+                    let sql = "INSERT INTO sqlite_sequence(name, seq) VALUES (?1, ?2)";
+                    lease.execute(sql, rusqlite::params![table, last]).map(drop)
+                }
+                None => Ok(()),
+            });
+            made.map_err(|error| refused(error, &format!("SQLite does not take table `{live}`")))
         }
         Operation::Index { sql, live, table } => {
             lease.execute_batch(sql).map_err(|error| match is_constraint(&error) {
@@ -234,9 +261,11 @@ impl Work for SqliteWork {
         let sql = typed.create(&Naming { table: &live, aliases: &aliases, schema }, true)?;
         self.try_live(&[Trial { kind: "table", name: &live, sql: &sql }], Some(&typed))?;
         let create = typed.create(&Naming { table: &staged, aliases: &aliases, schema }, false)?;
+        let automatic = definition.primary_key.as_ref().is_some_and(|key| key.automatic);
+        let numbered = definition.last_number.filter(|_| automatic).map(|last| (staged, last));
         let contents = TableContents { definition, sql, indexes: Vec::new(), triggers: Vec::new() };
         self.contents_mut()?.tables.insert(table.to_owned(), contents);
-        self.push(Operation::Create { sql: create, live }, 0)
+        self.push(Operation::Create { sql: create, live, numbered }, 0)
     }
 
     fn append(&mut self, table: &str, form: &str, batch: bytes::Bytes) -> Result<u64> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::backup::attributes::{Column, Index, Table, Trigger, Values};
 use crate::backup::sql::Dialect;
@@ -24,6 +24,7 @@ pub(crate) fn table(connection: &Connection, table: &Item, others: &[Item]) -> R
     let created = create_table(&table.sql)?;
     let known = known(connection, &table.name).map_err(|error| error.to_string())?;
     compare(connection, &table.name, &created, &known)?;
+    let last_number = last_number(connection, table, &created).map_err(|error| error.to_string())?;
     let (schema, _) = split(&table.name);
     let columns = columns(&created, known);
     let mut foreign_keys = created.foreign_keys;
@@ -39,7 +40,16 @@ pub(crate) fn table(connection: &Connection, table: &Item, others: &[Item]) -> R
     let options = [(created.strict, "strict"), (created.without_rowid, "without-rowid")];
     let options = options.into_iter().filter(|(set, _)| *set).map(|(_, word)| word.to_owned()).collect();
     let (primary_key, uniques, checks) = (created.primary_key, created.uniques, created.checks);
-    Ok(Table { columns, primary_key, uniques, checks, foreign_keys, indexes, triggers, options })
+    Ok(Table { columns, primary_key, uniques, checks, foreign_keys, indexes, triggers, last_number, options })
+}
+
+/// Where SQLite's numbering stands; past the largest row when that one was deleted.
+fn last_number(connection: &Connection, table: &Item, created: &CreatedTable) -> rusqlite::Result<Option<i64>> {
+    if !created.primary_key.as_ref().is_some_and(|key| key.automatic) {
+        return Ok(None);
+    }
+    let number = "SELECT seq FROM sqlite_sequence WHERE name = ?1";
+    connection.query_row(number, [&table.name], |row| row.get(0)).optional()
 }
 
 fn known(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Known>> {

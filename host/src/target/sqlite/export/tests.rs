@@ -403,6 +403,7 @@ fn step(id: usize, name: &ObjectName) -> Step {
         plugin: String::new(),
         parts: 0,
         rows: 0,
+        read_bytes: 0,
         bytes: 0,
         tables: Vec::new(),
         needs: Vec::new(),
