@@ -91,11 +91,22 @@ pub async fn plan(restore: &Restore, options: &Options) -> Result<Plan> {
 /// Carries a plan out, or refuses because a precondition does not hold, or because archive, plugins or target have
 /// changed since it was made. Dropping the future stops the job at the next safe place and leaves it to [`resume`].
 pub async fn apply(restore: &Restore, plan: &Plan, watch: &Watch) -> Report {
+    let given_up = Cancel::default();
+    let _guard = CancelOnDrop(given_up.clone());
     let started = {
-        let (restore, plan) = (restore.clone(), plan.clone());
-        blocking(move || start(&restore, plan)).await
+        let (restore, plan, watch) = (restore.clone(), plan.clone(), watch.cancel.clone());
+        blocking(move || start(&restore, plan, &[given_up, watch])).await
     };
     run(restore, started, watch).await
+}
+
+/// Tells threads that work for a future that the caller has dropped it.
+struct CancelOnDrop(Cancel);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
 }
 
 /// Goes on with an interrupted job; ends in the same state as an undisturbed run.
@@ -117,11 +128,14 @@ async fn run(restore: &Restore, started: Result<Start>, watch: &Watch) -> Report
     match started {
         Ok(Start::Ready(execution)) => executor::run(*execution, watch).await,
         Ok(Start::Refused(plan)) => Report::refused(&plan),
-        Err(error) => Report::not_started(advice::before_start(error, &restore.archive.location())),
+        Err(error) => {
+            Report::not_started(advice::before_start(error, &restore.archive.location(), &restore.target.location()))
+        }
     }
 }
 
-fn start(restore: &Restore, saved: Plan) -> Result<Start> {
+/// Opens a stage, unless one of the flags says before that nobody wants it any more.
+fn start(restore: &Restore, saved: Plan, stops: &[Cancel]) -> Result<Start> {
     let prepared = Prepared::read(restore, &saved.options, None)?;
     let adopted = plan::adopt(saved, &prepared.plan)?;
     let views = prepared.views(&adopted);
@@ -131,6 +145,7 @@ fn start(restore: &Restore, saved: Plan) -> Result<Start> {
         Err(refused) => return Ok(Start::Refused(refused)),
     };
     let record = job::record(&checked, &restore.archive.location(), &restore.host.settings)?;
+    stops.iter().try_for_each(Cancel::check)?;
     let stage = restore.target.begin(&record)?;
     Ok(Start::Ready(Box::new(executor::Execution::new(restore, checked, views, surroundings, stage)?)))
 }
@@ -139,7 +154,8 @@ fn reopen(restore: &Restore, job: &str) -> Result<Start> {
     let record = job::find(restore.target.as_ref(), job)?;
     let saved = Plan::from_json(&record.plan)?;
     let prepared = Prepared::read(restore, &saved.options, Some(job))?;
-    let adopted = plan::adopt(saved, &prepared.plan)?;
+    let adopted = plan::adopt(saved, &prepared.plan)
+        .map_err(|error| advice::cannot_resume(&error, job, &restore.target.location()))?;
     let views = prepared.views(&adopted);
     let surroundings = prepared.surroundings();
     let checked = match prepared.check(restore, adopted) {

@@ -2,6 +2,7 @@
 //!
 //! `cargo run --example platform` builds the plugin and runs it all; `-- FOLDER` takes plugins that are built already.
 #![allow(clippy::print_stdout, reason = "An example shows what happens")]
+#![allow(unreachable_pub, reason = "Nobody reaches into a program; `pub` is for its own modules")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -16,7 +16,7 @@ use crate::target::{Job, back_up};
 
 use super::args::{BackupCommand, Cli, Command, Naming, PluginArgs, PluginCommand, ReadArgs};
 use super::output::{error, explain, line, value};
-use crate::text::{bytes, count, counted, escape};
+use crate::text::{bytes, count, counted, escape, quote};
 
 use super::{environment, restoring};
 
@@ -60,7 +60,7 @@ fn inspect(location: &str, reading: &ReadArgs, json: bool) -> Result<u8> {
     let catalog = match Catalog::read(&archive) {
         Ok(catalog) => catalog,
         Err(failure) if failure.code() == "catalog.unrecognised" => return Ok(unrecognised(&archive, &failure, json)),
-        Err(failure) => return Err(failure.next(format!("reinstate verify {location}"))),
+        Err(failure) => return Err(failure.next(format!("reinstate verify {}", quote(location)))),
     };
     if json {
         value(&json!({
@@ -105,7 +105,7 @@ fn unrecognised(archive: &Archive, failure: &Error, json: bool) -> u8 {
 }
 
 fn verify(location: &str, reading: &ReadArgs, json: bool) -> Result<u8> {
-    let next = |failure: Error| failure.next(format!("reinstate inspect {location}"));
+    let next = |failure: Error| failure.next(format!("reinstate inspect {}", quote(location)));
     let archive = environment::archive(location, reading).map_err(next)?;
     let catalog = Catalog::read(&archive).map_err(next)?;
     let wrong = catalog::verify(&archive, &catalog, &mut |_| (), &Cancel::default())?;
@@ -206,7 +206,7 @@ fn listed(job: &Job) -> serde_json::Value {
 
 /// What can be run when a job cannot do what was asked.
 fn look(into: &str) -> impl Fn(Error) -> Error {
-    move |failure| failure.next(format!("reinstate jobs --into {into}"))
+    move |failure| failure.next(format!("reinstate jobs --into {}", quote(into)))
 }
 
 fn abort(job: &str, into: &str, json: bool) -> Result<u8> {

@@ -14,7 +14,7 @@ use crate::restore::{self, Host, Report, ReportedFinding, Restore, Settings, Sta
 use super::args::{Into, PlanArgs, PluginArgs, ReadArgs};
 use super::environment;
 use super::output::{explain, line, value};
-use crate::text::{bytes, count, counted, escape};
+use crate::text::{bytes, count, counted, escape, quote};
 
 use super::progress::Progress;
 
@@ -37,7 +37,7 @@ pub(super) async fn restore(
             let report = carry_out(&restore, Job::New(&plan), json).await;
             finish(&restore, report, json)
         }
-        Err(error) => not_started(error, archive, json),
+        Err(error) => not_started(error, archive, &into.into, json),
     }
 }
 
@@ -85,7 +85,7 @@ pub(super) async fn apply(path: &std::path::Path, reading: &ReadArgs, plugins: &
             let report = carry_out(&restore, Job::New(&plan), json).await;
             finish(&restore, report, json)
         }
-        Err(error) => not_started(error, "ARCHIVE", json),
+        Err(error) => not_started(error, "ARCHIVE", "TARGET", json),
     }
 }
 
@@ -103,10 +103,7 @@ pub(super) async fn resume(job: &str, into: &Into, reading: &ReadArgs, plugins: 
             let report = carry_out(&restore, Job::Interrupted(job), json).await;
             finish(&restore, report, json)
         }
-        Err(error) => {
-            let next = format!("reinstate jobs --into {}", into.into);
-            not_started(error.state("The target is unchanged").next(next), "ARCHIVE", json)
-        }
+        Err(error) => not_started(error.next(format!("reinstate jobs --into {}", quote(&into.into))), "", "", json),
     }
 }
 
@@ -177,8 +174,8 @@ fn finish(restore: &Restore, report: Report, json: bool) -> u8 {
     report.exit_status()
 }
 
-fn not_started(error: Error, archive: &str, json: bool) -> u8 {
-    let report = Report::not_started(restore::advise_before_start(error, archive));
+fn not_started(error: Error, archive: &str, into: &str, json: bool) -> u8 {
+    let report = Report::not_started(restore::advise_before_start(error, archive, into));
     if json {
         value(&report);
     } else if let Some(error) = &report.error {

@@ -7,14 +7,22 @@ use crate::text::{self, quote};
 const UNCHANGED: &str = "The target is unchanged";
 
 /// An error before any job began.
-pub fn before_start(error: Error, archive: &str) -> Error {
+pub fn before_start(error: Error, archive: &str, into: &str) -> Error {
+    let (archive, into) = (quote(archive), quote(into));
     let next = match error.code().split('.').next() {
-        Some("plan") => format!("reinstate plan {}", quote(archive)),
-        Some("archive" | "catalog") => format!("reinstate verify {}", quote(archive)),
+        Some("plan") => format!("reinstate plan {archive} --into {into}"),
+        Some("archive" | "catalog") => format!("reinstate verify {archive}"),
         Some("plugin") => "reinstate plugin list".to_owned(),
-        _ => "reinstate jobs".to_owned(),
+        _ => format!("reinstate jobs --into {into}"),
     };
     error.state(format!("{UNCHANGED}: nothing was started")).next(next)
+}
+
+/// The error of a job that cannot go on because something has changed meanwhile: planning anew would not help it.
+pub(super) fn cannot_resume(error: &Error, job: &str, into: &str) -> Error {
+    Error::new(error.details().code.clone(), error.to_string())
+        .state(format!("{UNCHANGED}; what job {job} has staged is kept beside the live objects"))
+        .next(format!("reinstate abort {job} --into {}", quote(into)))
 }
 
 /// The error of a plan with refusals.

@@ -15,7 +15,7 @@ use crate::target::{Counts, Stage, Unit};
 use super::graph::{Graph, Task};
 use super::object::{Context, Findings, Work};
 use super::report::{Report, ReportedFinding};
-use super::{Event, Restore, Watch, advice, blocking, internal};
+use super::{CancelOnDrop, Event, Restore, Watch, advice, blocking, internal};
 
 /// A job that can start: the plan, its objects and an open stage.
 pub(super) struct Execution {
@@ -120,14 +120,6 @@ fn listening(watch: &Watch, report: &Arc<Mutex<Report>>) -> Watch {
             observer(event);
         }),
         cancel: watch.cancel.clone(),
-    }
-}
-
-struct CancelOnDrop(Cancel);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.cancel();
     }
 }
 

@@ -46,7 +46,7 @@ impl Trouble {
 
     /// As the error of a job that cannot go on.
     pub(crate) fn into_error(self) -> Error {
-        Error::new(self.code, self.message).object(&self.object).state("The target is unchanged").next(self.fix)
+        Error::new(self.code, self.message).object(&self.object)
     }
 }
 
@@ -391,11 +391,8 @@ fn moved_again(
 }
 
 fn superseded(object: &ObjectName, why: &str) -> Error {
-    let message = format!("The job's {object} is not as the job left it: {why}");
-    Error::new("job.superseded", message)
-        .object(object)
-        .state("The target is unchanged")
-        .next("Undo later jobs first, or restore again")
+    let message = format!("The job's {object} is not as the job left it: {why}; later jobs have to be undone first");
+    Error::new("job.superseded", message).object(object).state("The target is unchanged")
 }
 
 impl Board {

@@ -17,7 +17,7 @@ pub(crate) fn refused(error: rusqlite::Error, doing: &str) -> Error {
 
 fn coded(error: rusqlite::Error, doing: &str, otherwise: &'static str) -> Error {
     let code = error.sqlite_error_code().map_or(otherwise, |code| known(code).unwrap_or(otherwise));
-    Error::new(code, format!("{doing}: {}{}", text(&error), remedy(code)))
+    Error::new(code, format!("{doing}: {}{}", text(&error), hint(code)))
 }
 
 fn known(code: ErrorCode) -> Option<&'static str> {
@@ -33,12 +33,12 @@ fn known(code: ErrorCode) -> Option<&'static str> {
     })
 }
 
-/// What has to happen before the next command can help; goes behind the message.
-fn remedy(code: &str) -> &'static str {
+/// What has to happen before another try can go better.
+fn hint(code: &str) -> &'static str {
     match code {
-        "target.full" => "; free space on the target's disk",
-        "target.locked" => "; wait until the other program has finished with the file",
-        "target.io" => "; mend the disk or its permissions",
+        "target.full" => "; free space on the target's disk first",
+        "target.locked" => "; another program has to finish with the file first",
+        "target.io" => "; the disk or its permissions have to be mended first",
         _ => "",
     }
 }

@@ -95,8 +95,7 @@ fn held(holder: &Holder) -> Error {
         Holder::Job(job) => format!("Job {job}"),
         Holder::Nobody | Holder::Unknown => "Another restore".to_owned(),
     };
-    Error::new("target.locked", format!("{who} is working on this target"))
-        .next("Wait until it has ended, then try again")
+    Error::new("target.busy", format!("{who} is working on this target"))
 }
 
 fn is_at(file: &File, path: &Path) -> bool {
