@@ -94,7 +94,11 @@ fn a_plugin_of_a_folder_restores_what_it_was_granted() {
         .iter()
         .map(|import| (import["interface"].as_str().expect("a name"), import["granted"].as_bool().expect("granted")))
         .collect();
-    assert_eq!(imports, [("entries", true), ("log", true), ("definitions", false)], "It imports what it uses and no more");
+    assert_eq!(
+        imports,
+        [("entries", true), ("log", true), ("definitions", false)],
+        "It imports what it uses and no more"
+    );
     assert_eq!(inspected["missing_grants"], serde_json::json!(["definitions"]));
     let listed = sandbox.json(&["plugin", "list", "--plugins", folder]).expect(0).json();
     let names: Vec<&str> = listed.as_array().expect("a list").iter().filter_map(|one| one["name"].as_str()).collect();
@@ -113,7 +117,8 @@ fn a_plugin_of_a_folder_restores_what_it_was_granted() {
     let granted = [&restore[..], &["--grant", "definitions"]].concat();
     let report = sandbox.json(&granted).expect(0).json();
     assert_eq!(report["restored_objects"]["main.sales"], "dashboard", "{report:#}");
-    let title = "SELECT definition ->> '$.document.title' FROM reinstate_objects WHERE name = 'sales' AND state = 'live'";
+    let title =
+        "SELECT definition ->> '$.document.title' FROM reinstate_objects WHERE name = 'sales' AND state = 'live'";
     assert_eq!(sandbox.query("target.sqlite", title), "Text(\"Sales by region\")");
 
     sandbox.json(&["backup", "create", "--from", &into, "-o", "again.tar"]).expect(0);
@@ -251,7 +256,8 @@ fn events_are_complete_and_in_order() {
         (report, events)
     });
     assert_eq!(report.status, Status::Succeeded, "{report:?}");
-    let [Event::Started { job, objects, rows, bytes, done }, middle @ .., Event::Rehearsing, Event::Switching] = &events[..]
+    let [Event::Started { job, objects, rows, bytes, done }, middle @ .., Event::Rehearsing, Event::Switching] =
+        &events[..]
     else {
         panic!("{events:?}");
     };
@@ -287,7 +293,8 @@ fn library_and_command_line_give_the_same_report() {
     let sandbox = Sandbox::new();
     let archive = packed(&sandbox, 100);
     let text = archive.to_str().expect("UTF-8");
-    let cases = [(Options::default(), None), (Options { keep_going: true, ..Options::default() }, Some("--keep-going"))];
+    let cases =
+        [(Options::default(), None), (Options { keep_going: true, ..Options::default() }, Some("--keep-going"))];
     for (options, flag) in cases {
         // The second restore of each pair is refused, the first one succeeds.
         for database in ["first.sqlite", "first.sqlite"] {
@@ -363,7 +370,11 @@ impl Disturbed {
     }
 
     /// Disturbs a restore and goes on; says whether it came to its end undisturbed.
-    fn run<Fut: Future<Output = Option<Report>>>(&self, round: usize, disturb: impl FnOnce(Restore, Plan) -> Fut) -> bool {
+    fn run<Fut: Future<Output = Option<Report>>>(
+        &self,
+        round: usize,
+        disturb: impl FnOnce(Restore, Plan) -> Fut,
+    ) -> bool {
         let path = self.sandbox.path(&format!("target-{round}.sqlite"));
         let restore = restore(host(), &self.archive, &path);
         let first = runtime();

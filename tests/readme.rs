@@ -23,7 +23,8 @@ fn blocks(text: &str) -> Vec<Block> {
             prose |= !line.is_empty();
             continue;
         };
-        let body: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| !line.starts_with("```")).collect();
+        let body: Vec<&str> =
+            lines.by_ref().map(|(_, line)| line).take_while(|line| !line.starts_with("```")).collect();
         let body = body.join("\n") + "\n";
         match (language, blocks.last_mut()) {
             ("sh", _) => blocks.push(Block { line: number + 1, commands: body, shown: None }),
@@ -38,7 +39,9 @@ fn blocks(text: &str) -> Vec<Block> {
 
 /// Without what differs from run to run: names of jobs, times, measured milliseconds, sizes of a database's pages.
 fn stable(text: &str) -> String {
-    text.lines().map(|line| line.split(' ').map(word).collect::<Vec<_>>().join(" ").trim_end().to_owned() + "\n").collect()
+    text.lines()
+        .map(|line| line.split(' ').map(word).collect::<Vec<_>>().join(" ").trim_end().to_owned() + "\n")
+        .collect()
 }
 
 fn word(word: &str) -> String {

@@ -127,7 +127,7 @@ fn compressed(start: &Parts) -> Vec<Case> {
         case("zstd cut", zst[..zst.len() - 9].to_vec(), "archive.truncated", ""),
         case("zstd flipped", flipped(&zst), "archive.corrupt", ""),
         case("zstd window", wide(&whole), "archive.limit", ""),
-        case("gzip with junk behind it", [&gz[..], b"junk"].concat(), "archive.corrupt", ""),
+        case("gzip with junk behind it", [&gz[..], &b"junk".repeat(20)].concat(), "archive.corrupt", ""),
     ]
 }
 

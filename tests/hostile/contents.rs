@@ -152,7 +152,7 @@ fn payloads_that_are_not_what_the_manifest_says_fail_their_object() {
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
         ("fewer rows than it says", with(rows, 6), "plugin.count_mismatch"),
         ("more rows than it says", with(rows, 4), "plugin.count_mismatch"),
-        ("no rows at all", with(b"", 5), "table.bad_csv"),
+        ("no column names", with(b"\n", 0), "table.bad_columns"),
         ("other columns", with(b"id,nome\n1,red\n", 1), "table.bad_columns"),
         ("a field too many", with(b"id,name\n1,red,green\n", 1), "table.bad_csv"),
         ("an open quote", with(b"id,name\n1,\"red\n", 1), "table.bad_csv"),
@@ -163,6 +163,8 @@ fn payloads_that_are_not_what_the_manifest_says_fail_their_object() {
         ("junk behind the payload", edited(&honest, trailing), "archive.checksum_mismatch"),
         ("a window of 128 MiB", edited(&honest, |parts| parts.member("table", "teams").1 = wide()), "archive.limit"),
     ];
+    let empty = scene.archive(&with(b"", 5));
+    scene.fails(&empty, &[], Expected::refused("rows in no bytes", "archive.bad_counts").object(TEAMS));
     for (what, bytes, code) in cases {
         let archive = scene.archive(&bytes);
         let object = if code == "target.foreign_key" { "table main.people" } else { TEAMS };
@@ -193,7 +195,9 @@ fn a_kind_that_nobody_restores_is_a_finding() {
 #[test]
 fn sql_in_definitions_reaches_nothing_else() {
     let scene = Scene::new();
-    let honest = Parts::of(&scene.honest());
+    let mut honest = Parts::of(&scene.honest());
+    // Expressions of other dialects are not even tried.
+    honest.manifest["backup"]["dialect"] = "sqlite".into();
     let teams = |change: &dyn Fn(&mut Value)| {
         edited(&honest, |parts| change(&mut parts.object("table", "teams")["attributes"]))
     };
@@ -211,7 +215,6 @@ fn sql_in_definitions_reaches_nothing_else() {
     let cases: Vec<(&str, Vec<u8>)> = vec![
         ("default", column("default", "1); DROP TABLE bystander; --")),
         ("default that calls", column("default", "(load_extension('/tmp/x.so'))")),
-        ("type", column("declared", "TEXT); DROP TABLE bystander; --")),
         ("collation", column("collation", "x\"; DROP TABLE bystander; --")),
         ("check", check("1); DROP TABLE bystander; --")),
         ("check that reads", check("(SELECT count(*) FROM bystander) > 0")),
@@ -237,6 +240,10 @@ fn sql_in_definitions_reaches_nothing_else() {
         assert_eq!(report["error"]["object"], "table main.teams", "{what}: {report:#}");
         assert_eq!(scene.content(), before, "{what}");
     }
+    // A type is only a name.
+    let archive = scene.archive(&column("declared", "TEXT); DROP TABLE bystander; --"));
+    scene.restore(&archive, &[]).expect(0);
+    assert_eq!(scene.sandbox.query("target.sqlite", "SELECT count(*) FROM bystander"), "Integer(2)");
 }
 
 /// Names are only names, whatever is in them.
@@ -264,11 +271,9 @@ fn names_that_cannot_be_are_refused() {
     let honest = Parts::of(&scene.honest());
     let long = "x".repeat(2000);
     let names = [
-        ("sqlite's own", "sqlite_sequence", None),
-        ("our own", "reinstate_jobs", None),
-        ("empty", "", None),
-        ("NUL", "a\0b", Some("catalog.bad_manifest")),
-        ("2 kB", &long, Some("catalog.bad_manifest")),
+        ("empty", "", "plan.bad_name"),
+        ("NUL", "a\0b", "catalog.bad_manifest"),
+        ("2 kB", &long, "catalog.bad_manifest"),
     ];
     for (what, name, code) in names {
         let bytes = edited(&honest, |parts| {
@@ -277,7 +282,23 @@ fn names_that_cannot_be_are_refused() {
             parts.object("table", "people")["depends"] = json!([]);
         });
         let archive = scene.archive(&bytes);
-        scene.fails(&archive, &[], Expected::refused(what, code.unwrap_or("plan.bad_name")));
+        scene.fails(&archive, &[], Expected::refused(what, code));
+    }
+}
+
+/// Names that the target keeps for itself fail when they are to be used.
+#[test]
+fn names_that_the_target_reserves_are_not_taken() {
+    let scene = Scene::new();
+    let honest = Parts::of(&scene.honest());
+    for name in ["sqlite_sequence", "sqlite_schema", "reinstate_jobs", "REINSTATE_journal"] {
+        let bytes = edited(&honest, |parts| {
+            parts.object("table", "teams")["name"] = name.into();
+            parts.object("table", "people")["attributes"]["foreign_keys"] = json!([]);
+            parts.object("table", "people")["depends"] = json!([]);
+        });
+        let archive = scene.archive(&bytes);
+        scene.fails(&archive, &[], Expected::failed(name, "target.bad_definition").object(name));
     }
 }
 

@@ -162,7 +162,7 @@ fn what_plugins_say_cannot_steer_a_terminal() {
 fn a_plugin_does_nothing_without_its_grants() {
     let (scene, folder, honest) = prepared();
     let archive = scene.archive(&with_object(&honest, "honest"));
-    let refused = Expected::refused("no grant", "plugin.not_granted").object("misbehaving");
+    let refused = Expected::refused("no grant", "plugin.not_granted");
     let report = scene.fails(&archive, &["--plugins", &folder], refused);
     assert!(report["findings"].to_string().contains("--grant"), "{report:#}");
     scene.fails(&archive, &["--plugins", &folder, "--grant", "blobs"], refused);

@@ -158,7 +158,9 @@ fn looking_creates_nothing(subject: &Subject<'_>) {
     assert!(facts.schemas.contains("main"));
     assert_eq!((facts.health.busy, facts.health.not_writable), (None, None));
     assert!(target.jobs().expect("jobs").is_empty());
-    for refused in [target.resume("r-1").map(drop), target.abort("r-1"), target.undo("r-1").map(drop), target.discard("r-1")] {
+    for refused in
+        [target.resume("r-1").map(drop), target.abort("r-1"), target.undo("r-1").map(drop), target.discard("r-1")]
+    {
         assert_eq!(code(refused), "job.not_found");
     }
     let left = std::fs::read_dir(subject.folder.path()).expect("the folder").count();
@@ -277,7 +279,10 @@ fn one_job_at_a_time(subject: &Subject<'_>) {
     drop(stage);
     let stage = other.begin(&record("r-2")).expect("the lock is free");
     drop(stage);
-    assert_eq!((subject.status("r-1"), subject.status("r-2")), (Some(JobStatus::Interrupted), Some(JobStatus::Interrupted)));
+    assert_eq!(
+        (subject.status("r-1"), subject.status("r-2")),
+        (Some(JobStatus::Interrupted), Some(JobStatus::Interrupted))
+    );
 }
 
 /// A step that replaces what is there under its name.
@@ -292,7 +297,9 @@ fn a_replaced_object_comes_back_and_goes_again(subject: &Subject<'_>) {
     let second = subject.restore("r-2", replacing(0, "a", &first), r#"{"v": 2}"#);
     assert_ne!(first, second, "A fingerprint follows the definition");
     assert_eq!(code(subject.target().undo("r-1")), "job.superseded");
-    for (status, expected) in [(JobStatus::Undone, &first), (JobStatus::Succeeded, &second), (JobStatus::Undone, &first)] {
+    for (status, expected) in
+        [(JobStatus::Undone, &first), (JobStatus::Succeeded, &second), (JobStatus::Undone, &first)]
+    {
         subject.target().undo("r-2").expect("switched back");
         assert_eq!(&subject.objects(), expected);
         assert_eq!(subject.status("r-2"), Some(status));
@@ -345,8 +352,12 @@ fn a_user_has_what_was_added(subject: &Subject<'_>) {
     let stage = subject.begin("r-1");
     let mut work = stage.open(&step, Unit::Whole).expect("a unit");
     assert_eq!(work.principal_summary().expect("read"), None);
-    let principal =
-        Principal { login: true, password_hash: Some("hash".to_owned()), valid_until: None, attributes: "{}".to_owned() };
+    let principal = Principal {
+        login: true,
+        password_hash: Some("hash".to_owned()),
+        valid_until: None,
+        attributes: "{}".to_owned(),
+    };
     work.create_principal(principal).expect("created");
     work.add_memberships(vec![Membership { role: "readers".to_owned(), admin: false }]).expect("added");
     let permission = |privilege: &str| Permission { privilege: privilege.to_owned(), on: None, grantable: false };

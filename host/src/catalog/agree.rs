@@ -21,7 +21,7 @@ pub(super) fn manifest_bytes(archive: &Archive) -> Result<Vec<u8>> {
             "{location} is not an archive of reinstate: it has no {NAME}; \
              `reinstate pack DIR -o FILE` makes an archive from a plain directory"
         );
-        return Err(Error::new("catalog.unrecognised", message).next("reinstate pack DIR -o FILE"));
+        return Err(Error::new("catalog.unrecognised", message));
     };
     let limit = archive.limits().manifest_bytes;
     if member.size > limit {

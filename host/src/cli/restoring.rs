@@ -73,20 +73,25 @@ pub(super) async fn plan(
 
 /// `reinstate apply`
 pub(super) async fn apply(path: &std::path::Path, reading: &ReadArgs, plugins: &PluginArgs, json: bool) -> u8 {
-    let prepared = || {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Error::new("plan.invalid", format!("{} cannot be read: {error}", path.display())))?;
-        let plan = Plan::from_json(&text)?;
-        let archive = open(&plan.archive.location, reading, false)?;
-        Ok((restore_of(archive, &plan.target.location, plugins, Settings::default())?, plan))
+    let plan = match read_plan(path) {
+        Ok(plan) => plan,
+        Err(error) => return not_started(error.next("reinstate help plan"), "", "", json),
     };
-    match prepared() {
-        Ok((restore, plan)) => {
+    let (archive, into) = (plan.archive.location.as_str(), plan.target.location.as_str());
+    let opened = open(archive, reading, false);
+    match opened.and_then(|archive| restore_of(archive, into, plugins, Settings::default())) {
+        Ok(restore) => {
             let report = carry_out(&restore, Job::New(&plan), json).await;
             finish(&restore, report, json)
         }
-        Err(error) => not_started(error, "ARCHIVE", "TARGET", json),
+        Err(error) => not_started(error, archive, into, json),
     }
+}
+
+fn read_plan(path: &std::path::Path) -> Result<Plan> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Error::new("plan.invalid", format!("{} cannot be read: {error}", path.display())))?;
+    Plan::from_json(&text)
 }
 
 /// `reinstate resume`

@@ -74,8 +74,6 @@ fn invalid(fault: &serde_json::Error) -> Error {
     let message =
         format!("The plan cannot be understood at line {}, column {}: {}", fault.line(), fault.column(), escape(&what));
     Error::new("plan.invalid", message)
-        .state("The target is unchanged")
-        .next("reinstate plan ARCHIVE --into TARGET -o PLAN")
 }
 
 #[cfg(test)]

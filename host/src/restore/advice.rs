@@ -11,6 +11,7 @@ pub fn before_start(error: Error, archive: &str, into: &str) -> Error {
     let (archive, into) = (quote(archive), quote(into));
     let next = match error.code().split('.').next() {
         Some("plan") => format!("reinstate plan {archive} --into {into}"),
+        _ if error.code() == "catalog.unrecognised" => format!("reinstate inspect {archive}"),
         Some("archive" | "catalog") => format!("reinstate verify {archive}"),
         Some("plugin") => "reinstate plugin list".to_owned(),
         _ => format!("reinstate jobs --into {into}"),

@@ -175,6 +175,8 @@ impl Report {
         match (self.status, &self.error) {
             (Status::Succeeded, _) if self.failed_objects.is_empty() => 0,
             (Status::Succeeded, _) => 4,
+            // An entry that is refused while it is read: by then something was started.
+            (Status::Failed, Some(error)) if error.kind() == Kind::Refused => 1,
             (_, Some(error)) => error.kind().exit_status(),
             (Status::Refused, None) => 3,
             (Status::Failed, None) => 1,
