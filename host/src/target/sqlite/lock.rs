@@ -39,7 +39,7 @@ pub(crate) enum Holder {
 }
 
 impl Lock {
-    /// Takes the lock of the database at `path` for `job`, or fails with `target.locked`.
+    /// Takes the lock of the database at `path` for `job`, or fails with `target.busy`.
     pub(crate) fn take(path: &Path, job: &str) -> Result<Self> {
         let path = beside(path, ENDING);
         for attempt in 0..TRIES {
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(holder(&path), Holder::Nobody);
         let lock = Lock::take(&path, "r-1").unwrap();
         assert_eq!(holder(&path), Holder::Job("r-1".into()));
-        assert_eq!(Lock::take(&path, "r-2").unwrap_err().code(), "target.locked");
+        assert_eq!(Lock::take(&path, "r-2").unwrap_err().code(), "target.busy");
         drop(lock);
         assert_eq!(holder(&path), Holder::Nobody);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -93,7 +93,7 @@ fn one_restore_at_a_time() {
     assert_eq!(place.status("r-1"), JobStatus::Running);
     assert_eq!(place.facts().health.busy.as_deref(), Some("r-1"));
     let error = place.target.begin(&a_job("r-2", "")).err().unwrap();
-    assert_eq!(error.code(), "target.locked");
+    assert_eq!(error.code(), "target.busy");
     assert!(error.to_string().contains("r-1"), "{error}");
     for done in [
         place.target.abort("r-1"),
@@ -101,7 +101,7 @@ fn one_restore_at_a_time() {
         place.target.discard("r-1"),
         place.target.resume("r-1").map(|_| ()),
     ] {
-        assert_eq!(done.unwrap_err().code(), "target.locked");
+        assert_eq!(done.unwrap_err().code(), "target.busy");
     }
     #[cfg(unix)]
     {
