@@ -107,7 +107,7 @@ fn one_restore_at_a_time() {
     {
         let link = place.folder.path().join("link");
         std::os::unix::fs::symlink(place.path(), &link).unwrap();
-        assert_eq!(SqliteTarget::new(&link).unwrap().begin(&a_job("r-2", "")).err().unwrap().code(), "target.locked");
+        assert_eq!(SqliteTarget::new(&link).unwrap().begin(&a_job("r-2", "")).err().unwrap().code(), "target.busy");
         std::fs::remove_file(link).unwrap();
     }
     stage.interrupt().unwrap();
