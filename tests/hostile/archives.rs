@@ -2,26 +2,26 @@
 
 use tar::EntryType;
 
-use super::craft::{Build, Parts, gzip, zstd};
+use super::craft::{Build, Parts, gzip, wide, zstd};
 use super::scene::{Expected, Scene};
 use super::support::logical_content;
 
-struct Case {
+struct Case<'a> {
     what: &'static str,
     bytes: Vec<u8>,
     code: &'static str,
     /// Part of the entry's name.
-    entry: &'static str,
+    entry: &'a str,
 }
 
-fn case(what: &'static str, bytes: Vec<u8>, code: &'static str, entry: &'static str) -> Case {
+fn case<'a>(what: &'static str, bytes: Vec<u8>, code: &'static str, entry: &'a str) -> Case<'a> {
     Case { what, bytes, code, entry }
 }
 
 const ENTRY: &str = "archive.bad_entry";
 
 /// Each is a good archive to which something was added.
-fn names(start: &Parts) -> Vec<Case> {
+fn names(start: &Parts) -> Vec<Case<'_>> {
     let named = |name: &[u8]| start.open_end().raw(name, EntryType::Regular, b"x", |_| {}).end();
     let long = |name: &[u8]| start.open_end().raw(b"@long", EntryType::GNULongName, name, |_| {}).file("b", b"x").end();
     let file = |name: &str| start.open_end().file(name, b"x");
@@ -37,7 +37,7 @@ fn names(start: &Parts) -> Vec<Case> {
         case("not UTF-8", named(b"b\xff"), ENTRY, "b"),
         case("4 kB", long(&b"b/".repeat(2048)), ENTRY, "b/b/b"),
         case("long name out", long(b"/etc/passwd\0"), ENTRY, "/etc/passwd"),
-        case("again", file(first).end(), ENTRY, first_part(first)),
+        case("again", file(first).end(), ENTRY, first),
         case("the manifest again", file("manifest.json").end(), ENTRY, "manifest.json"),
         case("case twin", file("Manifest.json").end(), ENTRY, "Manifest.json"),
         case("composed twins", file("\u{e9}").file("e\u{301}", b"").end(), ENTRY, "e"),
@@ -45,12 +45,7 @@ fn names(start: &Parts) -> Vec<Case> {
     ]
 }
 
-/// Names in cases live as long as the test.
-fn first_part(path: &str) -> &'static str {
-    if path.contains("000001") { "000001" } else { "data/" }
-}
-
-fn types(start: &Parts) -> Vec<Case> {
+fn types(start: &Parts) -> Vec<Case<'_>> {
     let typed = |sort| {
         let link = |header: &mut tar::Header| header.set_link_name("/etc/passwd").expect("it fits");
         start.open_end().raw(b"b", sort, b"", link).end()
@@ -71,7 +66,7 @@ fn types(start: &Parts) -> Vec<Case> {
     ]
 }
 
-fn pax(start: &Parts) -> Vec<Case> {
+fn pax(start: &Parts) -> Vec<Case<'_>> {
     let pax = |records: &[(&str, &str)]| start.open_end().pax(records).file("b", b"x").end();
     let raw = |body: &[u8]| start.open_end().raw(b"x", EntryType::XHeader, body, |_| {}).file("b", b"x").end();
     vec![
@@ -87,7 +82,7 @@ fn pax(start: &Parts) -> Vec<Case> {
     ]
 }
 
-fn sizes(start: &Parts) -> Vec<Case> {
+fn sizes(start: &Parts) -> Vec<Case<'_>> {
     let sized = |size: &[u8; 12]| {
         start.open_end().raw(b"b", EntryType::Regular, b"x", |header| header.as_old_mut().size = *size).end()
     };
@@ -113,7 +108,7 @@ fn sizes(start: &Parts) -> Vec<Case> {
     ]
 }
 
-fn compressed(start: &Parts) -> Vec<Case> {
+fn compressed(start: &Parts) -> Vec<Case<'_>> {
     let whole = start.made();
     let (gz, zst) = (gzip(&whole), zstd(&whole));
     let flipped = |bytes: &[u8]| {
@@ -129,14 +124,6 @@ fn compressed(start: &Parts) -> Vec<Case> {
         case("zstd window", wide(&whole), "archive.limit", ""),
         case("gzip with junk behind it", [&gz[..], &b"junk".repeat(20)].concat(), "archive.corrupt", ""),
     ]
-}
-
-/// A zstd frame that needs 128 MiB of memory to be read.
-fn wide(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = ::zstd::Encoder::new(Vec::new(), 3).expect("an encoder");
-    encoder.window_log(27).expect("a window");
-    std::io::Write::write_all(&mut encoder, bytes).expect("compressed");
-    encoder.finish().expect("compressed")
 }
 
 #[test]

@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::craft::Parts;
+use super::craft::{Build, Parts, wide};
 use super::scene::{Expected, Scene};
+
+/// The rows of `teams` in the honest archive.
+const HONEST: &[u8] = b"id,name\n1,red\n2,green\n3,blue\n4,\"\"\n5,\n";
 
 /// The honest archive, changed.
 fn edited(honest: &Parts, change: impl FnOnce(&mut Parts)) -> Vec<u8> {
@@ -136,7 +139,7 @@ fn manifests_that_lie_are_refused() {
 }
 
 fn without_digest(parts: &Parts) -> Vec<u8> {
-    let build = super::craft::Build::default().file("manifest.json", parts.manifest.to_string().as_bytes());
+    let build = Build::default().file("manifest.json", parts.manifest.to_string().as_bytes());
     parts.members.iter().fold(build, |build, (path, body)| build.file(path, body)).end()
 }
 
@@ -161,7 +164,11 @@ fn payloads_that_are_not_what_the_manifest_says_fail_their_object() {
         ("the same key twice", with(b"id,name\n1,red\n1,red\n", 2), "target.constraint"),
         ("a missing reference", with(b"id,name\n1,red\n", 1), "target.foreign_key"),
         ("junk behind the payload", edited(&honest, trailing), "archive.checksum_mismatch"),
-        ("a window of 128 MiB", edited(&honest, |parts| parts.member("table", "teams").1 = wide()), "archive.limit"),
+        (
+            "a window of 128 MiB",
+            edited(&honest, |parts| parts.member("table", "teams").1 = wide(HONEST)),
+            "archive.limit",
+        ),
     ];
     let empty = scene.archive(&with(b"", 5));
     scene.fails(&empty, &[], Expected::refused("rows in no bytes", "archive.bad_counts").object(TEAMS));
@@ -170,14 +177,6 @@ fn payloads_that_are_not_what_the_manifest_says_fail_their_object() {
         let object = if code == "target.foreign_key" { "table main.people" } else { TEAMS };
         scene.fails(&archive, &[], Expected::failed(what, code).object(object));
     }
-}
-
-/// The honest rows in a frame that asks for 128 MiB.
-fn wide() -> Vec<u8> {
-    let mut encoder = ::zstd::Encoder::new(Vec::new(), 3).expect("an encoder");
-    encoder.window_log(27).expect("a window");
-    std::io::Write::write_all(&mut encoder, b"id,name\n1,red\n2,green\n3,blue\n4,\"\"\n5,\n").expect("compressed");
-    encoder.finish().expect("compressed")
 }
 
 #[test]

@@ -85,3 +85,11 @@ impl Parts {
         self.open_end().end()
     }
 }
+
+/// A zstd frame that asks its reader for 128 MiB of memory.
+pub(crate) fn wide(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = ::zstd::Encoder::new(Vec::new(), 3).expect("an encoder");
+    encoder.window_log(27).expect("a window");
+    std::io::Write::write_all(&mut encoder, bytes).expect("compressed");
+    encoder.finish().expect("compressed")
+}

@@ -14,6 +14,7 @@ pub(crate) struct Scene {
 /// How a restore must fail.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expected<'a> {
+    #[expect(dead_code, reason = "Shown when a case fails")]
     pub(crate) what: &'a str,
     pub(crate) status: i32,
     pub(crate) code: &'a str,
