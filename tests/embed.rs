@@ -14,6 +14,7 @@ mod stage;
 #[path = "../host/examples/platform/state.rs"]
 mod state;
 #[path = "../host/examples/platform/target.rs"]
+#[allow(dead_code, reason = "The example uses the rest")]
 mod target;
 
 use std::collections::BTreeMap;
@@ -32,7 +33,7 @@ use reinstate::plugin::PluginOptions;
 use reinstate::restore::{Event, Host, Report, Restore, Status, Watch};
 use reinstate::source::Location;
 use reinstate::target::sqlite::SqliteTarget;
-use reinstate::target::{JobStatus, Target};
+use reinstate::target::JobStatus;
 use serde_json::Value;
 use support::{Sandbox, logical_content, small_folder};
 use target::Platform;
@@ -108,7 +109,7 @@ fn a_plugin_of_a_folder_restores_what_it_was_granted() {
     let into = sandbox.target("target.sqlite");
     let restore = ["restore", "monday.tar", "--into", &into, "--plugins", folder];
     let nobody = sandbox.json(&restore[..4]).expect(3);
-    assert_eq!(nobody.json()["findings"][0]["code"], "plugin.missing", "{nobody:#?}");
+    assert_eq!(nobody.json()["findings"][0]["code"], "plugin.missing_kind", "{nobody:#?}");
     let refused = sandbox.json(&restore).expect(3);
     assert_eq!(refused.code(), "plugin.not_granted", "{refused:#?}");
     assert!(refused.json()["findings"][0]["fix"].as_str().is_some_and(|fix| fix.contains("--grant definitions")));

@@ -35,6 +35,13 @@ impl Platform {
         })
     }
 
+    /// Changes a job that is known, under the restore lock.
+    fn with_job(&self, job: &str, change: impl FnOnce(&mut State) -> Result<()>) -> Result<()> {
+        // Before the lock is taken, which creates it: asking for a job that is unknown leaves no trace.
+        self.store.read()?.record(job)?;
+        self.locked(change)
+    }
+
     /// Changes the state under the restore lock.
     fn locked(&self, change: impl FnOnce(&mut State) -> Result<()>) -> Result<()> {
         let _lock: File = self.store.lock()?;
@@ -86,6 +93,7 @@ impl Target for Platform {
     }
 
     fn resume(&self, job: &str) -> Result<Box<dyn Stage>> {
+        self.store.read()?.record(job)?;
         let lock = self.store.lock()?;
         let mut state = self.store.read()?;
         // It says that it is running; who holds the lock knows that it is not.
@@ -103,7 +111,7 @@ impl Target for Platform {
     }
 
     fn abort(&self, job: &str) -> Result<()> {
-        self.locked(|state| {
+        self.with_job(job, |state| {
             state.record_that_is(job, &[JobStatus::Running])?;
             state.records.retain(|record| record.job.job != job);
             Ok(())
@@ -111,7 +119,7 @@ impl Target for Platform {
     }
 
     fn undo(&self, job: &str) -> Result<Switched> {
-        self.locked(|state| {
+        self.with_job(job, |state| {
             let status = state.record_that_is(job, &[JobStatus::Succeeded, JobStatus::Undone])?.job.status;
             if state.is_superseded(job) {
                 let message = format!("A later job has changed objects of job `{job}`; undo that one first");
@@ -127,7 +135,7 @@ impl Target for Platform {
     }
 
     fn discard(&self, job: &str) -> Result<()> {
-        self.locked(|state| {
+        self.with_job(job, |state| {
             let record = state.record_that_is(job, &[JobStatus::Succeeded, JobStatus::Undone])?;
             record.other.clear();
             record.job.status = JobStatus::Discarded;
