@@ -183,10 +183,12 @@ fn units_commit_apart_and_are_read_back(subject: &Subject<'_>) {
     let (one, two) = (step(7, named("a")), step(8, named("b")));
     let stage = subject.begin("r-1");
     stage.open(&one, Unit::Begin).expect("a unit").commit(counts(0)).expect("committed");
-    let mut part = stage.open(&one, Unit::Part(1)).expect("a unit");
+    drop(stage.open(&one, Unit::Part(0)).expect("a unit"));
+    // Parts commit in order: a part whose predecessor never comes would wait for it.
+    let mut part = stage.open(&one, Unit::Part(0)).expect("a unit");
     part.put_document(r#"{"part": 1}"#).expect("put");
     part.commit(counts(11)).expect("committed");
-    drop(stage.open(&one, Unit::Part(0)).expect("a unit"));
+    drop(stage.open(&one, Unit::Part(1)).expect("a unit"));
     let mut end = stage.open(&one, Unit::End).expect("a unit");
     let document = end.document().expect("read").expect("a document");
     assert_eq!(serde_json::from_str::<serde_json::Value>(&document).expect("JSON"), serde_json::json!({"part": 1}));
@@ -194,7 +196,7 @@ fn units_commit_apart_and_are_read_back(subject: &Subject<'_>) {
     put(stage.as_ref(), &two, "{}");
     let expected = [
         ((7, Unit::Begin), counts(0)),
-        ((7, Unit::Part(1)), counts(11)),
+        ((7, Unit::Part(0)), counts(11)),
         ((7, Unit::End), counts(0)),
         ((8, Unit::Whole), counts(1)),
     ];
@@ -246,7 +248,7 @@ fn an_aborted_job_leaves_nothing(subject: &Subject<'_>) {
     let before = subject.restore("r-1", step(0, named("a")), r#"{"v": 1}"#);
     let stage = subject.begin("r-2");
     put(stage.as_ref(), &replacing(0, "a", &before), r#"{"v": 2}"#);
-    assert_eq!(code(subject.target().abort("r-2")), "target.locked", "It still works");
+    assert_eq!(code(subject.target().abort("r-2")), "target.busy", "It still works");
     stage.interrupt().expect("interrupted");
     subject.target().abort("r-2").expect("aborted");
     assert_eq!(subject.objects(), before);
@@ -273,7 +275,7 @@ fn one_job_at_a_time(subject: &Subject<'_>) {
     let stage = subject.begin("r-1");
     let other = subject.target();
     for refused in [other.begin(&record("r-2")).map(drop), other.resume("r-1").map(drop), other.undo("r-0").map(drop)] {
-        assert_eq!(code(refused), "target.locked");
+        assert_eq!(code(refused), "target.busy");
     }
     assert_eq!(subject.status("r-2"), None);
     drop(stage);

@@ -185,7 +185,7 @@ impl Store {
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => {
-                Err(Error::new("target.locked", "Another restore works on the platform; wait for its end"))
+                Err(Error::new("target.busy", "Another restore works on the platform; wait for its end"))
             }
             Err(TryLockError::Error(error)) => Err(fault(&path, error)),
         }

@@ -17,7 +17,9 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if std::env::args_os().any(|argument| argument == "--json") {
-        let error = Error::new("usage", error.to_string().trim_end().to_owned())
+        let text = error.to_string();
+        let problem = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let error = Error::new("usage", crate::text::capital(problem.trim_end_matches('.')))
             .state("Nothing was done")
             .next("reinstate help");
         value(&json!({ "error": error }));
