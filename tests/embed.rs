@@ -108,7 +108,7 @@ fn a_plugin_of_a_folder_restores_what_it_was_granted() {
     let into = sandbox.target("target.sqlite");
     let restore = ["restore", "monday.tar", "--into", &into, "--plugins", folder];
     let nobody = sandbox.json(&restore[..4]).expect(3);
-    assert_eq!(nobody.json()["findings"][0]["code"], "plugin.missing", "{nobody:#?}");
+    assert_eq!(nobody.json()["findings"][0]["code"], "plugin.missing_kind", "{nobody:#?}");
     let refused = sandbox.json(&restore).expect(3);
     assert_eq!(refused.code(), "plugin.not_granted", "{refused:#?}");
     assert!(refused.json()["findings"][0]["fix"].as_str().is_some_and(|fix| fix.contains("--grant definitions")));

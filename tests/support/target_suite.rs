@@ -158,13 +158,13 @@ fn looking_creates_nothing(subject: &Subject<'_>) {
     assert!(facts.schemas.contains("main"));
     assert_eq!((facts.health.busy, facts.health.not_writable), (None, None));
     assert!(target.jobs().expect("jobs").is_empty());
+    let left = std::fs::read_dir(subject.folder.path()).expect("the folder").count();
+    assert_eq!(left, 0, "Something was created");
     for refused in
         [target.resume("r-1").map(drop), target.abort("r-1"), target.undo("r-1").map(drop), target.discard("r-1")]
     {
         assert_eq!(code(refused), "job.not_found");
     }
-    let left = std::fs::read_dir(subject.folder.path()).expect("the folder").count();
-    assert_eq!(left, 0, "Something was created");
 }
 
 fn what_is_not_committed_is_gone(subject: &Subject<'_>) {
@@ -258,16 +258,18 @@ fn an_aborted_job_leaves_nothing(subject: &Subject<'_>) {
 }
 
 fn a_failed_job_leaves_its_report(subject: &Subject<'_>) {
+    // A target that the failed job itself created would be gone with it, its record included.
+    let before = subject.restore("r-0", step(0, named("before")), "{}");
     let stage = subject.begin("r-1");
     put(stage.as_ref(), &step(0, named("a")), "{}");
     stage.fail("what went wrong").expect("failed");
     let job = subject.find("r-1").expect("the job");
     assert_eq!((job.status, job.report.as_deref()), (JobStatus::Failed, Some("what went wrong")));
     assert!(job.ended.is_some());
-    assert!(subject.objects().is_empty());
+    assert_eq!(subject.objects(), before);
     assert!(subject.target().inspect().expect("facts").health.interrupted.is_empty());
     // Nothing of it stands in the way of the next one.
-    assert_eq!(subject.restore("r-2", step(0, named("a")), "{}").len(), 1);
+    assert_eq!(subject.restore("r-2", step(0, named("a")), "{}").len(), 2);
 }
 
 fn one_job_at_a_time(subject: &Subject<'_>) {
