@@ -6,7 +6,7 @@ use reinstate::catalog::Digest;
 use serde_json::{Value, json};
 
 #[path = "../../host/src/archive/build.rs"]
-#[allow(dead_code, reason = "Shared with the reader's own tests, which use all of it")]
+#[allow(dead_code, clippy::unwrap_used, reason = "Shared with the unit tests of the reader")]
 mod build;
 
 pub(crate) use build::{Build, gzip, zstd};
