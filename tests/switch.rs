@@ -216,3 +216,22 @@ fn readers_never_see_a_mixture() {
     assert!(seen.iter().all(|both| allowed.contains(both)), "a mixture was seen: {seen:?}");
     assert_eq!(seen.len(), 2, "{seen:?}");
 }
+
+#[test]
+fn what_is_kept_as_a_document_is_replaced_and_undone_like_the_rest() {
+    let sandbox = Sandbox::new();
+    let archive = sandbox.pack(&support::data("pagila"), "archive.tar");
+    let into = sandbox.target("target.sqlite");
+    job(&sandbox, &archive, &into, &[]);
+    let first = content(&sandbox);
+    assert_eq!(
+        sandbox.json(&["restore", &archive, "--into", &into, "--select", "view"]).expect(3).code(),
+        "target.object_exists"
+    );
+    let again = job(&sandbox, &archive, &into, &["--policy", "replace"]);
+    assert_eq!(content(&sandbox), first);
+    sandbox.run(&["undo", &again, "--into", &into]).expect(0);
+    assert_eq!(content(&sandbox), first);
+    sandbox.run(&["discard", &again, "--into", &into]).expect(0);
+    assert_eq!(content(&sandbox), first);
+}

@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::target::{Existing, Facts, Health, Job, JobStatus, TargetInfo};
 
 use super::connection::reader;
+use super::contents::Contents;
 use super::failure::failed;
 use super::lock::{Holder, holder};
 use super::name::{MAIN, fold, is_own, is_reserved, physical, split};
@@ -63,7 +64,10 @@ pub(crate) fn inspect(path: &Path) -> Result<Facts> {
     let live =
         if present == Bookkeeping::Present { store::objects(&connection, "state = 'live'", [])? } else { Vec::new() };
     add_relations(&mut facts, &connection, &snapshot, &live)?;
-    for row in live.iter().filter(|row| !is_relation(&row.name.kind)) {
+    for row in &live {
+        if is_relation(&row.name.kind) && !is_document(&connection, row)? {
+            continue;
+        }
         let fingerprint = fingerprint(&connection, &snapshot, row)?;
         facts.objects.insert(row.name.clone(), Existing { fingerprint, fixed: None });
     }
@@ -79,6 +83,13 @@ pub(crate) fn inspect(path: &Path) -> Result<Facts> {
         }
     }
     Ok(facts)
+}
+
+/// Whether a view is there as a document only, because it is written in another dialect.
+pub(crate) fn is_document(connection: &Connection, row: &ObjectRow) -> Result<bool> {
+    let Some(json) = store::definition(connection, row.id)? else { return Ok(false) };
+    let contents = Contents::read(&json)?;
+    Ok(contents.document.is_some() && contents.view.is_none() && contents.tables.is_empty())
 }
 
 fn info() -> TargetInfo {
