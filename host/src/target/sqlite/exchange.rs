@@ -172,7 +172,7 @@ impl Board {
             return Ok(known);
         }
         let table = physical(&step.into, "");
-        let Some(row) = self.snapshot.find(&table) else { return Ok(None) };
+        let Some(row) = self.snapshot.find(&table) else { return Ok(known.filter(facts::is_document)) };
         if row.kind != step.into.kind {
             return Err(format!("The name `{table}` belongs to {} there", article(&row.kind)));
         }
@@ -186,7 +186,7 @@ impl Board {
             job,
             tables: vec![String::new()],
         };
-        Ok(Some(known.unwrap_or_else(fresh)))
+        Ok(Some(known.filter(|row| !facts::is_document(row)).unwrap_or_else(fresh)))
     }
 
     /// What gives way to the step's object.
