@@ -28,7 +28,8 @@ struct Dashboard {
     layout: Value,
 }
 
-struct Dashboards;
+/// The plugin.
+pub struct Dashboards;
 
 impl Handler for Dashboards {
     fn describe() -> Description {

@@ -165,17 +165,6 @@ impl Board {
         gone.into_iter().try_for_each(|row| store::delete_object(connection, row.id))
     }
 
-    /// The view of the step's name, where it is a document only.
-    fn document(&self, connection: &Connection, step: &Step) -> Result<Option<ObjectRow>> {
-        let known = self.known(&step.into).filter(|row| facts::is_relation(&row.name.kind));
-        match known {
-            Some(row) if facts::is_document(connection, row)? => {
-                Ok(Some(ObjectRow { tables: Vec::new(), ..row.clone() }))
-            }
-            _ => Ok(None),
-        }
-    }
-
     /// The object that has the step's name now, if there is one.
     fn existing(&self, job: i64, step: &Step) -> Result<Option<ObjectRow>, String> {
         let known = self.known(&step.into).cloned();
@@ -183,7 +172,7 @@ impl Board {
             return Ok(known);
         }
         let table = physical(&step.into, "");
-        let Some(row) = self.snapshot.find(&table) else { return Ok(None) };
+        let Some(row) = self.snapshot.find(&table) else { return Ok(known.filter(facts::is_document)) };
         if row.kind != step.into.kind {
             return Err(format!("The name `{table}` belongs to {} there", article(&row.kind)));
         }
@@ -197,7 +186,7 @@ impl Board {
             job,
             tables: vec![String::new()],
         };
-        Ok(Some(known.unwrap_or_else(fresh)))
+        Ok(Some(known.filter(|row| !facts::is_document(row)).unwrap_or_else(fresh)))
     }
 
     /// What gives way to the step's object.
@@ -212,11 +201,7 @@ impl Board {
             let fix = "Plan again: the target is not as it was when this was planned";
             Ok(Err(Trouble { object: step.into.clone(), code: "plan.target_changed", message, fix }))
         };
-        let existing = match self.document(connection, step)? {
-            Some(document) => Ok(Some(document)),
-            None => self.existing(job, step),
-        };
-        let mut row = match (existing, step.action) {
+        let mut row = match (self.existing(job, step), step.action) {
             (Err(message), _) => return trouble(message),
             (Ok(None), Action::Create) => return Ok(Ok(None)),
             (Ok(Some(_)), Action::Create) => return trouble(format!("A {} has been created meanwhile", step.into)),

@@ -15,7 +15,6 @@ use crate::error::Result;
 use crate::target::{Existing, Facts, Health, Job, JobStatus, TargetInfo};
 
 use super::connection::reader;
-use super::contents::Contents;
 use super::failure::failed;
 use super::lock::{Holder, holder};
 use super::name::{MAIN, fold, is_own, is_reserved, physical, split};
@@ -26,6 +25,11 @@ use super::store::{self, Bookkeeping, ObjectRow};
 /// Whether objects of the kind are tables or views of the file itself.
 pub(crate) fn is_relation(kind: &str) -> bool {
     matches!(kind, "table" | "view")
+}
+
+/// Whether nothing in the file itself is the object: a view in a dialect that is not ours, say.
+pub(crate) fn is_document(row: &ObjectRow) -> bool {
+    row.tables.is_empty()
 }
 
 /// Folded names of tables that belong to objects of other kinds.
@@ -39,7 +43,7 @@ pub(crate) fn owners(live: &[ObjectRow]) -> HashMap<String, ObjectName> {
 /// The fingerprint of an object that is there: of its tables and views, and of its definition where that is what it consists of.
 pub(crate) fn fingerprint(connection: &Connection, snapshot: &Snapshot, row: &ObjectRow) -> Result<String> {
     let tables = fingerprint_there(snapshot, &row.name, &row.tables);
-    if is_relation(&row.name.kind) {
+    if is_relation(&row.name.kind) && !is_document(row) {
         return Ok(tables);
     }
     let definition = store::definition(connection, row.id)?.unwrap_or_default();
@@ -64,12 +68,10 @@ pub(crate) fn inspect(path: &Path) -> Result<Facts> {
     let live =
         if present == Bookkeeping::Present { store::objects(&connection, "state = 'live'", [])? } else { Vec::new() };
     add_relations(&mut facts, &connection, &snapshot, &live)?;
-    for row in &live {
-        if is_relation(&row.name.kind) && !is_document(&connection, row)? {
-            continue;
-        }
+    for row in live.iter().filter(|row| !is_relation(&row.name.kind) || is_document(row)) {
         let fingerprint = fingerprint(&connection, &snapshot, row)?;
-        facts.objects.insert(row.name.clone(), Existing { fingerprint, fixed: None });
+        // A view that was made by hand since takes the place of its document.
+        facts.objects.entry(row.name.clone()).or_insert(Existing { fingerprint, fixed: None });
     }
     facts.schemas.extend(facts.objects.keys().filter_map(|name| name.schema.clone()));
     match present {
@@ -83,13 +85,6 @@ pub(crate) fn inspect(path: &Path) -> Result<Facts> {
         }
     }
     Ok(facts)
-}
-
-/// Whether a view is there as a document only, because it is written in another dialect.
-pub(crate) fn is_document(connection: &Connection, row: &ObjectRow) -> Result<bool> {
-    let Some(json) = store::definition(connection, row.id)? else { return Ok(false) };
-    let contents = Contents::read(&json)?;
-    Ok(contents.document.is_some() && contents.view.is_none() && contents.tables.is_empty())
 }
 
 fn info() -> TargetInfo {

@@ -84,6 +84,44 @@ fn routines_documents_and_blobs_are_replaced_and_brought_back() {
 }
 
 #[test]
+fn a_view_in_another_dialect_is_a_document_whose_name_is_taken() {
+    let place = Place::new();
+    let name = ObjectName::new("view", Some("main"), "v");
+    let restore = |job: &str, document: &str, action: Action| {
+        let existing = place.facts().objects.get(&name).map(|existing| existing.fingerprint.clone());
+        let step = Step { existing, ..with(action, a_step(1, "view", "v")) };
+        let stage = place.begin(job);
+        let mut work = stage.open(&step, Unit::Whole).unwrap();
+        work.put_document(document).unwrap();
+        work.commit(Counts::default()).unwrap();
+        let done = stage.rehearse(std::slice::from_ref(&step)).unwrap();
+        if done.is_empty() {
+            stage.switch(&[step], &|_| "{}".to_owned()).map(|_| String::new()).unwrap()
+        } else {
+            done[0].code.clone()
+        }
+    };
+    let shown = || place.text("SELECT definition ->> '$.document.v' FROM reinstate_objects WHERE state = 'live'");
+    assert_eq!(restore("r-1", r#"{"v": 1}"#, Action::Create), "");
+    let first = place.facts().objects;
+    assert!(first.contains_key(&name));
+    assert_eq!(restore("r-2", r#"{"v": 2}"#, Action::Create), "plan.target_changed");
+    assert_eq!(restore("r-3", r#"{"v": 3}"#, Action::Replace), "");
+    assert_eq!(shown(), "3");
+    assert_ne!(place.facts().objects, first);
+    place.target.undo("r-3").unwrap();
+    assert_eq!((shown().as_str(), place.facts().objects), ("1", first));
+    place.target.undo("r-3").unwrap();
+
+    // Somebody writes the view in our dialect: that is what there is now.
+    place.db().execute_batch("CREATE VIEW v AS SELECT 4 AS v").unwrap();
+    assert_eq!(restore("r-4", r#"{"v": 5}"#, Action::Replace), "");
+    assert_eq!((shown().as_str(), place.visible().as_str()), ("5", ""));
+    place.target.undo("r-4").unwrap();
+    assert_eq!(place.text("SELECT v FROM v"), "4");
+}
+
+#[test]
 fn a_graph_is_one_object_with_tables_that_are_not_for_others() {
     let place = Place::new();
     let graph = |action| Step { tables: vec!["nodes".into(), "edges".into()], action, ..a_step(7, "graph", "g") };
