@@ -86,7 +86,7 @@ fn a_packed_database_comes_back_field_by_field() {
             rows += restored.len() as u64 - 1;
         }
         let graphs: u64 = match folder.join("graphs").exists() {
-            true => golden(&folder, "graphs").values().map(|graph| rows_of(graph)).sum(),
+            true => golden(&folder, "graphs").values().map(rows_of).sum(),
             false => 0,
         };
         assert_eq!(report["restored_records"].as_u64(), Some(rows + graphs));

@@ -16,6 +16,7 @@ use reinstate::target::{Counts, Existing, Job, JobStatus, Stage, Target, Unit};
 type Open<'a> = &'a dyn Fn(&Path) -> Arc<dyn Target>;
 
 /// Runs every case against a target of its own.
+#[allow(clippy::print_stderr, reason = "Tells which case a failure belongs to")]
 pub fn run(open: Open<'_>) {
     let cases: [(&str, fn(&Subject<'_>)); 13] = [
         ("nothing is seen before the switch", nothing_is_seen_before_the_switch),
@@ -33,7 +34,8 @@ pub fn run(open: Open<'_>) {
         ("a user has what was added", a_user_has_what_was_added),
     ];
     for (name, case) in cases {
-        println!("{name}");
+        // Shown when the case fails.
+        eprintln!("{name}");
         case(&Subject { folder: tempfile::tempdir().expect("a folder"), open });
     }
 }

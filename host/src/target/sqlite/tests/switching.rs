@@ -273,7 +273,7 @@ fn views_are_replaced_and_brought_back_with_their_triggers() {
         work.create_trigger("", "vt", "CREATE TRIGGER vt INSTEAD OF DELETE ON v BEGIN DELETE FROM t; END").unwrap();
         assert_eq!(work.summarize("").unwrap().columns, ["b"]);
         work.commit(Counts::default()).unwrap();
-        switch(&*stage, &[step.clone()]).unwrap();
+        switch(&*stage, std::slice::from_ref(&step)).unwrap();
         drop(stage);
         place.db().execute_batch("SELECT b FROM v; DELETE FROM v").unwrap();
         if step.action == Action::Rename {
