@@ -62,7 +62,7 @@ pub(super) async fn plan(
     if json {
         value(&plan);
     } else {
-        line(&plan::render(&plan));
+        line(plan::render(&plan).trim_end());
         if let Some(path) = output {
             line(&format!("Saved; apply it with: reinstate apply {}", path.display()));
         }
