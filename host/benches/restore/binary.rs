@@ -18,8 +18,6 @@ pub(crate) struct Run {
     pub(crate) seconds: f64,
     /// The largest resident set.
     pub(crate) peak_bytes: u64,
-    /// When the first transaction of a restore into a new file was visible, in seconds; `None` when it was not seen.
-    pub(crate) first_commit: Option<f64>,
 }
 
 impl Binary {
@@ -55,25 +53,21 @@ impl Binary {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        watch(child, started, target)
+        watch(child, started)
     }
 }
 
-fn watch(mut child: Child, started: Instant, target: &Path) -> Run {
+fn watch(mut child: Child, started: Instant) -> Run {
     let status = format!("/proc/{}/status", child.id());
-    let (mut peak_bytes, mut first_commit) = (0, None);
+    let mut peak_bytes = 0;
     loop {
         if let Some(ended) = child.try_wait().unwrap() {
             let seconds = started.elapsed().as_secs_f64();
             let said = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
             assert!(ended.success(), "{said}");
-            return Run { seconds, peak_bytes, first_commit };
+            return Run { seconds, peak_bytes };
         }
         peak_bytes = peak_bytes.max(high_water(&status).unwrap_or(0));
-        // A new file's first transaction creates the log's first frames beyond its header.
-        if first_commit.is_none() && data::has_committed(target) {
-            first_commit = Some(started.elapsed().as_secs_f64());
-        }
         std::thread::sleep(LOOK);
     }
 }

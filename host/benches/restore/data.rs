@@ -1,7 +1,7 @@
 //! Made-up backups: one large table, and many small objects.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IntoInnerError, Write};
 use std::path::{Path, PathBuf};
 
 use reinstate::backup::Writer;
@@ -103,6 +103,7 @@ pub(crate) fn table_definition() -> TableDefinition {
         checks: Vec::new(),
         foreign_keys: Vec::new(),
         options: Vec::new(),
+        last_number: None,
     }
 }
 
@@ -124,7 +125,7 @@ pub(crate) fn large(archive: &Path, bytes: u64) {
     for entry in 0..entries {
         let mut out = BufWriter::with_capacity(1 << 20, writer.entry("csv").unwrap());
         write_rows(&mut out, entry * ROWS_AN_ENTRY, (entry + 1) * ROWS_AN_ENTRY).unwrap();
-        out.into_inner().unwrap().finish(Some(ROWS_AN_ENTRY)).unwrap();
+        out.into_inner().map_err(IntoInnerError::into_error).unwrap().finish(Some(ROWS_AN_ENTRY)).unwrap();
     }
     finish(writer);
 }
@@ -207,15 +208,7 @@ pub(crate) fn definition(database: &Path, table: &str) -> String {
     connection.query_row("SELECT sql FROM sqlite_schema WHERE name = ?", [table], |row| row.get(0)).unwrap()
 }
 
-pub(crate) fn count(database: &Path, table: &str) -> u64 {
+pub(crate) fn count(database: &Path, table: &str) -> i64 {
     let connection = rusqlite::Connection::open(database).unwrap();
     connection.query_row(&format!("SELECT count(*) FROM \"{table}\""), [], |row| row.get(0)).unwrap()
-}
-
-/// Whether the journal of a restore in that file holds a committed unit.
-pub(crate) fn has_committed(database: &Path) -> bool {
-    let mut log = database.as_os_str().to_owned();
-    log.push("-wal");
-    // Looked at without SQLite, so that nobody is disturbed: the job's record is the first transaction, a unit the second.
-    fs::metadata(log).is_ok_and(|log| log.len() > 0)
 }
