@@ -39,6 +39,15 @@ pub(crate) struct ViewAttributes {
     #[serde(default)]
     pub(crate) columns: Vec<String>,
     pub(crate) query: String,
+    /// The query's own, where it is not the backup's.
+    pub(crate) dialect: Option<String>,
+}
+
+impl ViewAttributes {
+    /// The dialect that the query is written in.
+    pub(crate) fn dialect<'a>(&'a self, object: &'a reinstate_plugin::Object) -> &'a str {
+        self.dialect.as_deref().unwrap_or(&object.dialect)
+    }
 }
 
 #[cfg(test)]

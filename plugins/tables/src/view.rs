@@ -17,13 +17,13 @@ pub(crate) fn plan(object: &Object, target: &Target) -> Result<Outlook, Failure>
             "Exclude it, or take the backup again",
         ));
     }
-    if !is_live(object, target) {
+    if !is_live(&view, object, target) {
         outlook.findings.push(Finding::warning(
             "view.not_portable",
             format!(
                 "{} is written in the dialect {}, which the target does not understand; its definition is kept as a document",
                 object.source,
-                dialect::named(&object.dialect)
+                dialect::named(view.dialect(object))
             ),
             "Create it by hand after the restore, in the target's dialect",
         ));
@@ -41,10 +41,10 @@ pub(crate) fn plan(object: &Object, target: &Target) -> Result<Outlook, Failure>
 
 pub(crate) fn begin(object: &Object, target: &Target) -> Result<(), Failure> {
     let view: ViewAttributes = object.parse_attributes()?;
-    if is_live(object, target) {
+    if is_live(&view, object, target) {
         return tables::create_view(&view.columns, &view.query);
     }
-    if !document::keep(object)? {
+    if !document::keep(&of_its_dialect(&view, object)?)? {
         let message = format!("The target neither understands nor keeps {}; exclude it", object.source);
         return Err(Failure::new("view.not_portable", message));
     }
@@ -53,8 +53,8 @@ pub(crate) fn begin(object: &Object, target: &Target) -> Result<(), Failure> {
 
 pub(crate) fn verify(object: &Object, target: &Target) -> Result<Vec<Finding>, Failure> {
     let view: ViewAttributes = object.parse_attributes()?;
-    if !is_live(object, target) {
-        let expected = document::of(object)?;
+    if !is_live(&view, object, target) {
+        let expected = document::of(&of_its_dialect(&view, object)?)?;
         return Ok(different_document(&expected, definitions::get()?.as_deref()).into_iter().collect());
     }
     match tables::summarize("") {
@@ -65,8 +65,20 @@ pub(crate) fn verify(object: &Object, target: &Target) -> Result<Vec<Finding>, F
     }
 }
 
-fn is_live(object: &Object, target: &Target) -> bool {
-    dialect::passage(&object.dialect, &target.dialect) == Passage::AsIs
+fn is_live(view: &ViewAttributes, object: &Object, target: &Target) -> bool {
+    dialect::passage(view.dialect(object), &target.dialect) == Passage::AsIs
+}
+
+/// The object as an archive in the query's dialect would have it, so that its document is the same however often it is backed up.
+fn of_its_dialect(view: &ViewAttributes, object: &Object) -> Result<Object, Failure> {
+    let mut object = object.clone();
+    if let Some(dialect) = &view.dialect {
+        let mut attributes: serde_json::Map<String, serde_json::Value> = object.parse_attributes()?;
+        attributes.remove("dialect");
+        object.attributes = serde_json::Value::Object(attributes).to_string();
+        object.dialect.clone_from(dialect);
+    }
+    Ok(object)
 }
 
 /// Mapped schemas that occur in the query before a dot.
@@ -118,6 +130,19 @@ mod tests {
         let expected = [("view.not_portable".to_owned(), Severity::Warning)];
         assert_eq!(codes(&view("postgresql", "SELECT 1"), &target), expected);
         assert_eq!(codes(&view("sqlite", "SELECT 1"), &Target::named("store", "")), expected);
+    }
+
+    #[test]
+    fn a_view_may_have_a_dialect_of_its_own() {
+        let foreign = view("postgresql", "SELECT 1");
+        let mut again = view("sqlite", "SELECT 1");
+        again.attributes = r#"{"columns": ["a"], "dialect": "postgresql", "query": "SELECT 1"}"#.to_owned();
+        let target = Target::named("sqlite", "sqlite");
+        assert_eq!(codes(&again, &target), codes(&foreign, &target));
+        let attributes: ViewAttributes = again.parse_attributes().unwrap();
+        let document = document::of(&of_its_dialect(&attributes, &again).unwrap()).unwrap();
+        assert_eq!(document, document::of(&foreign).unwrap());
+        assert!(codes(&again, &Target::named("postgres", "postgresql")).is_empty());
     }
 
     #[test]

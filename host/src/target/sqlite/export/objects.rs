@@ -73,7 +73,7 @@ fn restored(row: &rusqlite::Row<'_>) -> Result<Restored> {
     Ok(Restored { id: row.get(0).map_err(failed)?, name, tables, definition })
 }
 
-/// Writes the objects. Tables and views among them are written as the file has them, which may have changed since.
+/// Writes the objects that the file itself does not have. Tables and views are written as it has them, which may have changed since.
 pub(crate) fn write(
     connection: &Connection,
     writer: &mut Writer,
@@ -82,16 +82,37 @@ pub(crate) fn write(
     known: &BTreeMap<String, ObjectName>,
 ) -> Result<()> {
     let context = Context { connection, items, known, restored };
-    for object in restored.iter().filter(|object| !matches!(object.name.kind.as_str(), "table" | "view")) {
+    let in_file = |object: &&Restored| known.contains_key(&fold(&physical(&object.name, "")));
+    let relation = |object: &&Restored| matches!(object.name.kind.as_str(), "table" | "view");
+    // A view whose dialect is not ours is a document, until somebody makes the view.
+    let document = |object: &&Restored| object.tables.is_empty() && !in_file(object);
+    for object in restored.iter().filter(|object| !relation(object) || document(object)) {
         context.object(writer, object).map_err(|error| error.object(&object.name))?;
     }
     Ok(())
+}
+
+/// A view as the `tables` plugin keeps it where its dialect is not understood.
+fn foreign_view(writer: &mut Writer, object: &Restored) -> Result<()> {
+    let document = object.member("document").and_then(Value::as_object);
+    let Some(Value::Object(attributes)) = document.and_then(|document| document.get("attributes")) else {
+        return Err(unsupported(&format!("{} is kept in a way of its own", object.name)));
+    };
+    let mut attributes = attributes.clone();
+    if let Some(dialect) = document.and_then(|document| document.get("dialect")) {
+        attributes.insert("dialect".to_owned(), dialect.clone());
+    }
+    writer.object(object.name.clone(), Vec::new())?;
+    writer.attributes(raw(&attributes)?)
 }
 
 impl Context<'_> {
     fn object(&self, writer: &mut Writer, object: &Restored) -> Result<()> {
         if object.name.kind == "graph" {
             return self.graph(writer, object);
+        }
+        if object.name.kind == "view" {
+            return foreign_view(writer, object);
         }
         if !object.tables.is_empty() {
             return Err(unsupported(&format!("{} keeps rows in tables in a way of its own", object.name)));

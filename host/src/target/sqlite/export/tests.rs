@@ -293,6 +293,7 @@ fn objects_of_other_kinds_come_from_the_bookkeeping() {
            CREATE TABLE reinstate_jobs(seq INTEGER);
            CREATE TABLE reinstate_kept_1_0_0(a);
            CREATE TABLE t(a);
+           CREATE VIEW made AS SELECT a FROM t;
            CREATE TABLE g_nodes(id INTEGER PRIMARY KEY, label TEXT);
            CREATE TABLE g_edges(source INTEGER, target INTEGER);
            INSERT INTO g_nodes VALUES (1, 'x'), (2, 'y'); INSERT INTO g_edges VALUES (1, 2);
@@ -306,13 +307,16 @@ fn objects_of_other_kinds_come_from_the_bookkeeping() {
              (6, 'graph', 'main', 'g', 'live', 1, '["nodes", "edges"]', '{"document": {"directed": true, "source_tables": [{"name": "t"}]}}'),
              (7, 'layout', 'main', 'l', 'live', 1, '[]', '{"document": {"w": 1}}'),
              (8, 'note', 'main', 'n', 'live', 1, '[]', '{"document": ["a", 1]}'),
-             (9, 'user', NULL, 'gone', 'kept', 1, '[]', '{"principal": {"login": true}}');
+             (9, 'view', 'main', 'w', 'live', 1, '[]', '{"document": {"kind": "view", "dialect": "postgresql", "attributes": {"columns": ["a"], "query": "SELECT 1"}}}'),
+             (10, 'view', 'main', 'made', 'live', 1, '[]', '{"document": {"attributes": {"query": "SELECT 1"}}}'),
+             (11, 'user', NULL, 'gone', 'kept', 1, '[]', '{"principal": {"login": true}}');
            INSERT INTO reinstate_blobs VALUES (4, 'b.whl', 0, x'01'), (4, 'b.whl', 1, x'02'), (4, 'a.whl', 0, x'03');"#,
     );
     assert_eq!(
         found.names(),
         [
             "table main.t",
+            "view main.made",
             "role r",
             "user u",
             "function_environment py",
@@ -320,6 +324,7 @@ fn objects_of_other_kinds_come_from_the_bookkeeping() {
             "graph main.g",
             "layout main.l",
             "note main.n",
+            "view main.w",
         ]
     );
     assert_eq!(found.depends("user u"), ["role r", "table main.t"]);
@@ -335,6 +340,10 @@ fn objects_of_other_kinds_come_from_the_bookkeeping() {
     assert_eq!(found.rows("graph main.g").len(), 3);
     assert_eq!(found.depends("graph main.g"), ["table main.t"]);
     assert_eq!(found.attributes("layout main.l"), json!({"w": 1}));
+    assert_eq!(
+        found.attributes("view main.w"),
+        json!({"columns": ["a"], "query": "SELECT 1", "dialect": "postgresql"})
+    );
     assert_eq!(found.entries("note main.n"), [br#"["a",1]"#]);
 }
 
