@@ -173,7 +173,7 @@ fn every_odd_feature_of_sqlite_survives() {
                (NULL, NULL, NULL, NULL), ('z', x'01', 1e308, x'02'), ('y', NULL, 3, 2.5);
            DELETE FROM "a ""b"" [c]" WHERE "select" = 'y';
            CREATE TABLE strict_one(i INT, t TEXT, a ANY) STRICT; INSERT INTO strict_one VALUES (1, 'x', x'01'), (9223372036854775807, '', 1.5);
-           CREATE TABLE keyed(a TEXT, b INT, PRIMARY KEY (a DESC, b)) WITHOUT ROWID; INSERT INTO keyed VALUES ('x', 1), ('y', 2);
+           CREATE TABLE keyed(a TEXT, b INT, PRIMARY KEY (a, b)) WITHOUT ROWID; INSERT INTO keyed VALUES ('x', 1), ('y', 2);
            CREATE TABLE tree(id INTEGER PRIMARY KEY, parent REFERENCES tree(id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED);
            INSERT INTO tree VALUES (1, NULL), (2, 1);
            CREATE TABLE left_one(id INTEGER PRIMARY KEY, other REFERENCES right_one(id));
