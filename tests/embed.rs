@@ -61,7 +61,7 @@ fn cargo(folder: &Path) -> Command {
     cargo
 }
 
-/// A folder with the component of `plugins/dashboards`, built once by the command that its README names.
+/// A folder with the component of `plugins/dashboards`, built once by the command that the README names.
 fn plugins() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
