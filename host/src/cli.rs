@@ -3,7 +3,9 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
+use tokio::runtime::Builder;
 
 mod args;
 mod commands;
@@ -21,15 +23,19 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return output::usage(&error),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
+    match run(cli) {
+        Ok(status) => ExitCode::from(status),
         Err(error) => {
-            eprintln!("The runtime cannot start: {error}");
-            return ExitCode::FAILURE;
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
         }
-    };
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<u8> {
+    let runtime = Builder::new_multi_thread().enable_all().build().context("The runtime cannot start")?;
     let status = runtime.block_on(commands::run(cli));
     // A thread that still waits on something slow (standard input, a lock) must not hold the answer back.
     runtime.shutdown_background();
-    ExitCode::from(status)
+    Ok(status)
 }
