@@ -133,21 +133,10 @@ fn a_plugin_of_a_folder_restores_what_it_was_granted() {
 
 #[test]
 fn the_example_runs() {
-    let mut build = cargo(&root());
-    build.args(["build", "--package", "reinstate", "--example", "platform", "--message-format", "json"]);
-    if cfg!(feature = "failpoints") {
-        build.args(["--features", "failpoints"]);
-    }
-    let output = build.output().expect("cargo starts");
-    assert!(output.status.success(), "{output:?}");
-    let binary = String::from_utf8(output.stdout)
-        .expect("UTF-8")
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "platform")
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .expect("a binary");
-
+    // Tests of the whole workspace build it beside the binary; building it from here would choose other features and
+    // compile every dependency once more.
+    let binary = Path::new(env!("CARGO_BIN_EXE_reinstate")).with_file_name("examples").join("platform");
+    assert!(binary.exists(), "Run `cargo build --workspace --examples` with the same features first");
     let output = Command::new(binary).arg(plugins()).output().expect("the example starts");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
