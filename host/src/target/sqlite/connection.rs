@@ -16,6 +16,9 @@ use super::failure::failed;
 /// How long a statement waits for another program's lock.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// Pages that gather in the write-ahead log before they go into the file: 64 MiB of the usual size.
+const CHECKPOINT_PAGES: i32 = 16_384;
+
 /// Longest value, row or statement: a fragment that builds texts must not fill the host's memory.
 const LENGTH: i32 = 512 << 20;
 
@@ -149,6 +152,8 @@ fn prepare(connection: &Connection, create: bool) -> rusqlite::Result<()> {
     if mode == "wal" {
         // A power cut may take the last units with it, rows and journal alike; `resume` does them again.
         connection.pragma_update(None, "synchronous", "normal")?;
+        // Every checkpoint waits for the disk, and the usual 1000 pages are no more than a unit of rows.
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     }
     connection.pragma_update(None, "cache_size", -32_768)?;
     Ok(())

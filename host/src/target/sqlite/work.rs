@@ -259,7 +259,9 @@ impl Work for SqliteWork {
         let own = unqualified(&self.step.into.name, table);
         let aliases = [own.as_str(), self.step.object.name.as_str(), live.as_str()];
         let sql = typed.create(&Naming { table: &live, aliases: &aliases, schema }, true)?;
-        self.try_live(&[Trial { kind: "table", name: &live, sql: &sql }], Some(&typed))?;
+        if !typed.is_plain() {
+            self.try_live(&[Trial { kind: "table", name: &live, sql: &sql }], Some(&typed))?;
+        }
         let create = typed.create(&Naming { table: &staged, aliases: &aliases, schema }, false)?;
         let automatic = definition.primary_key.as_ref().is_some_and(|key| key.automatic);
         let numbered = definition.last_number.filter(|_| automatic).map(|last| (staged, last));
