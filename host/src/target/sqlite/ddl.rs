@@ -62,9 +62,8 @@ impl<'a> Typed<'a> {
     /// Whether nothing in the statement is the plugin's own text but quoted names: SQLite cannot misunderstand it.
     pub(crate) fn is_plain(&self) -> bool {
         let known = |declared: &String| matches!(declared.as_str(), "INTEGER" | "REAL" | "TEXT" | "BLOB" | "");
-        let bare = |column: &Column| {
-            column.default.is_none() && column.generated.is_none() && column.collation.is_none()
-        };
+        let bare =
+            |column: &Column| column.default.is_none() && column.generated.is_none() && column.collation.is_none();
         let TableDefinition { columns, checks, foreign_keys, .. } = self.definition;
         self.types.iter().all(known) && columns.iter().all(bare) && checks.is_empty() && foreign_keys.is_empty()
     }
