@@ -20,7 +20,6 @@ mod frame;
 mod member;
 #[cfg(test)]
 mod tests;
-pub(crate) mod sql;
 
 use frame::{Compressor, Frame};
 use member::{BLOCK, ZEROS};
@@ -79,7 +78,13 @@ impl Writer {
             let message = format!("There are two objects called {}; keep one of them", manifest::shown(&name));
             return Err(Error::new("pack.bad_input", message).object(&name));
         }
-        self.objects.push(Object { name, attributes: manifest::no_attributes(), depends, entries: Vec::new() });
+        self.objects.push(Object {
+            name,
+            attributes: manifest::no_attributes(),
+            depends,
+            entries: Vec::new(),
+            section: crate::catalog::Section::PreData,
+        });
         Ok(())
     }
 
@@ -183,7 +188,7 @@ impl EntryWriter<'_> {
         ended.map_err(|error| writer.fault(error).entry(&path))?;
         let (bytes, sha256) = (frame.bytes, frame.digest());
         let object = writer.objects.last_mut().ok_or_else(no_object)?;
-        object.entries.push(Entry { path, form, bytes, rows, sha256 });
+        object.entries.push(Entry { path, form, bytes, rows, sha256: Some(sha256), stored: None });
         Ok(())
     }
 

@@ -87,13 +87,73 @@ pub struct Entry {
     pub path: String,
     /// What its bytes are: `csv`, `arrow`, `json`, `bytes`, or a plugin's own word.
     pub form: String,
-    /// Length in bytes, uncompressed.
+    /// Length in bytes, uncompressed; an estimate where the backup does not say ([`Stored::exact`]).
     pub bytes: u64,
     /// Rows, where rows are what it holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
-    /// Digest of the uncompressed bytes.
-    pub sha256: Digest,
+    /// Digest of the uncompressed bytes; our own archives have one for every entry, foreign backups have none.
+    pub sha256: Option<Digest>,
+    /// Where a foreign backup holds it; our own archives hold it in the member `path`.
+    #[serde(skip)]
+    pub stored: Option<Stored>,
+}
+
+/// Where the bytes of a foreign backup's entry are.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Stored {
+    /// The container's member.
+    pub member: String,
+    /// Which of its bytes.
+    pub extent: Extent,
+    /// How they are compressed.
+    pub compression: Compression,
+    /// Whether [`Entry::bytes`] is the length and not an estimate.
+    pub exact: bool,
+}
+
+/// Which bytes of a member make an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Extent {
+    /// All of them.
+    Whole,
+    /// So many from an offset on.
+    Span {
+        /// Where they begin.
+        offset: u64,
+        /// How many they are.
+        bytes: u64,
+    },
+    /// Blocks: each a sign byte, a length of `width` bytes (the smallest first), and so many bytes; one of length 0 ends them.
+    Blocks {
+        /// Where the first begins.
+        offset: u64,
+        /// Bytes of a length, 1 to 8.
+        width: u8,
+    },
+}
+
+/// How a foreign backup compresses an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "The names say it")]
+pub enum Compression {
+    None,
+    Gzip,
+    Zlib,
+    Lz4,
+    Zstd,
+}
+
+/// When an object is restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Section {
+    /// Before rows; the object's own rows come with it.
+    PreData,
+    /// Rows of their own, and what follows from rows.
+    Data,
+    /// After all rows.
+    PostData,
 }
 
 /// One object of a backup.
@@ -107,6 +167,8 @@ pub struct Object {
     pub depends: Vec<ObjectName>,
     /// Its payloads, in order; entry `i` is part `i`.
     pub entries: Vec<Entry>,
+    /// When it is restored.
+    pub section: Section,
 }
 
 /// Which backup this is.
@@ -136,8 +198,11 @@ pub struct Catalog {
     pub backup: Backup,
     /// Its objects, in the archive's order.
     pub objects: Vec<Object>,
-    /// Digest of the manifest, which holds every entry's digest: the identity of the whole archive.
+    /// The identity of the whole archive: of our own the manifest's digest, which holds every entry's; of a foreign backup that
+    /// of everything its layout says.
     pub digest: Digest,
+    /// The plugin that understood a foreign backup, by name.
+    pub layout: Option<String>,
 }
 
 impl Catalog {
@@ -150,7 +215,7 @@ impl Catalog {
         // The bytes are no longer needed and may be large.
         drop(bytes);
         agree::check_objects(archive, &objects)?;
-        Ok(Self { backup, objects, digest })
+        Ok(Self { backup, objects, digest, layout: None })
     }
 
     /// What its objects add up to.

@@ -45,6 +45,8 @@ pub struct Health {
     pub interrupted: Vec<String>,
     /// Why this version cannot be restored into, where it cannot.
     pub unsupported_version: Option<String>,
+    /// Connections that are free for the restore, where the target counts them.
+    pub free_connections: Option<u64>,
 }
 
 /// What was read of a target; planning and checking see nothing else of it.
@@ -58,6 +60,12 @@ pub struct Facts {
     pub objects: BTreeMap<ObjectName, Existing>,
     /// Every schema there is.
     pub schemas: BTreeSet<String>,
+    /// Users and roles, whatever their kind.
+    pub principals: BTreeSet<String>,
+    /// Extensions and languages that can be had, as `extension:NAME` and `language:NAME`; `None` where the target has no such thing.
+    pub available: Option<BTreeSet<String>>,
+    /// Why the work cannot be done in a database of its own; `None` where it can.
+    pub no_stage_database: Option<String>,
     /// How it is.
     pub health: Health,
 }

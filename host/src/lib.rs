@@ -11,6 +11,7 @@ pub mod source;
 pub mod archive;
 pub mod catalog;
 pub mod text;
+pub(crate) mod sql;
 pub mod facts;
 pub mod backup;
 pub mod pack;

@@ -1,11 +1,11 @@
 //! What a restore will do, decided before anything is written: a value that is saved, read, edited and applied.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Backup, Digest, ObjectName};
+use crate::catalog::{Backup, Digest, ObjectName, Section};
 
 mod adopt;
 mod build;
@@ -99,6 +99,54 @@ pub struct Options {
     pub width: u32,
     /// Do not compare the digests of what is read.
     pub skip_checksums: bool,
+    /// Restore rows into the objects that the target has, and no definitions.
+    pub rows_only: bool,
+    /// Restore only what belongs to these sections; all when empty.
+    pub sections: BTreeSet<Section>,
+    /// What of the objects is left out.
+    pub leave_out: BTreeSet<LeaveOut>,
+    /// Codes of statements that may reach outside the stage; `all` for every one.
+    pub allow: BTreeSet<String>,
+    /// How the work is kept from others' sight until the switch.
+    pub stage: StageChoice,
+    /// Leave the statistics of what was restored to the target's own housekeeping.
+    pub skip_analyze: bool,
+}
+
+/// What an operator can do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LeaveOut {
+    /// Objects belong to the role that runs the restore.
+    Owners,
+    /// Nobody is given privileges.
+    Privileges,
+    /// Objects have no comments.
+    Comments,
+}
+
+/// What an operator asks for of [`StageKind`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StageChoice {
+    /// A database of its own where the restore brings everything that the target's holds, else beside the live objects.
+    #[default]
+    Auto,
+    /// Always beside the live objects.
+    Beside,
+    /// Always a database of its own; refused where it would drop objects that the restore does not bring.
+    Database,
+}
+
+/// Where a job works until its switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StageKind {
+    /// Beside the live objects; the switch exchanges them one by one in one transaction.
+    #[default]
+    Beside,
+    /// In a database of its own, which takes the live one's name in the switch.
+    Database,
 }
 
 /// How bad a finding is.
@@ -203,6 +251,12 @@ pub struct Step {
     /// Steps of a reference cycle that must be loaded before this one is finished (its constraints come last).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs_loaded: Vec<u32>,
+    /// Objects, by their names in the target, that it locks while it is restored: no two steps that share one run at the same time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<ObjectName>,
+    /// Users and roles that must exist by the time of the switch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub principals: Vec<String>,
     /// Fingerprint of the existing object's definition; `apply` refuses when it has changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub existing: Option<String>,
@@ -286,6 +340,9 @@ pub struct Plan {
     pub plugins: Vec<PluginIdentity>,
     /// What was asked for.
     pub options: Options,
+    /// Where the work is done until the switch.
+    #[serde(default)]
+    pub stage: StageKind,
     /// Schemas that will be created.
     pub schemas: Vec<String>,
     /// In the order in which they will be done.
@@ -314,6 +371,8 @@ pub struct PluginDescription {
     pub kinds: Vec<KindDescription>,
     /// Interfaces it imports and was not granted.
     pub missing_grants: Vec<String>,
+    /// It understands a foreign backup, and restores objects of those archives only.
+    pub layout: bool,
 }
 
 /// What a plugin says of one object before anything is written.
@@ -329,4 +388,8 @@ pub struct Outlook {
     pub bytes: u64,
     /// Suffixes of the further tables it will create.
     pub tables: Vec<String>,
+    /// Objects it locks while it is restored, by the archive's names.
+    pub locks: Vec<ObjectName>,
+    /// Users and roles that must exist by the time of the switch.
+    pub principals: Vec<String>,
 }

@@ -112,6 +112,10 @@ pub struct ObjectView {
     pub into: ObjectName,
     /// Leave rows out.
     pub definitions_only: bool,
+    /// Leave everything but the rows out.
+    pub rows_only: bool,
+    /// What else is left out.
+    pub leave_out: std::collections::BTreeSet<crate::plan::LeaveOut>,
 }
 
 /// What is the same for every object of a job.
@@ -123,6 +127,8 @@ pub struct Surroundings {
     pub target: TargetInfo,
     /// Schemas with another name in the target.
     pub schema_map: Vec<(String, String)>,
+    /// Codes of statements that may reach outside the stage.
+    pub allow: std::collections::BTreeSet<String>,
 }
 
 /// A line a plugin logged.
@@ -209,7 +215,7 @@ impl Plugin {
     /// What it is, as planning sees it.
     pub fn description(&self) -> PluginDescription {
         let Inspection { name, version, digest, kinds, missing_grants, .. } = self.inspection.clone();
-        PluginDescription { identity: PluginIdentity { name, version, digest }, kinds, missing_grants }
+        PluginDescription { identity: PluginIdentity { name, version, digest }, kinds, missing_grants, layout: false }
     }
 
     fn guest(&self) -> Result<&Guest> {

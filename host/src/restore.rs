@@ -221,6 +221,8 @@ impl Prepared {
                     object: Arc::new((*object).clone()),
                     into: step.into.clone(),
                     definitions_only: plan.options.definitions_only,
+                    rows_only: plan.options.rows_only,
+                    leave_out: plan.options.leave_out.clone(),
                 };
                 Some((step.id, view))
             })
@@ -233,6 +235,7 @@ fn surroundings(catalog: &Catalog, facts: &Facts, options: &Options) -> Surround
         dialect: catalog.backup.dialect.clone(),
         target: facts.info.clone(),
         schema_map: options.map.iter().map(|(from, to)| (from.clone(), to.clone())).collect(),
+        allow: options.allow.clone(),
     }
 }
 
@@ -265,6 +268,8 @@ fn outlooks(
                         object: Arc::new(object.clone()),
                         into: plan::mapped(&object.name, &options.map),
                         definitions_only: options.definitions_only,
+                        rows_only: options.rows_only,
+                        leave_out: options.leave_out.clone(),
                     }
                 })
                 .collect();

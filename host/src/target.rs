@@ -10,13 +10,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::backup::{Writer, Written};
-use crate::catalog::Backup;
+use crate::catalog::{Backup, ObjectName};
 use crate::error::{Error, Result};
 use crate::plan::{Finding, Step};
 
 pub use crate::facts::{Existing, Facts, Health, TargetInfo};
 
 pub mod definition;
+pub mod postgres;
 pub mod sqlite;
 
 use definition::{
@@ -82,6 +83,20 @@ pub enum Unit {
     Whole,
     /// Reading back; never committed, no row in the journal.
     Verify,
+}
+
+/// What statements make or change, which decides when and where they run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scope {
+    /// The object that is being restored: runs in the stage.
+    Itself,
+    /// Something that belongs to another object, by its name in the target: runs where that is; in the switch when this job
+    /// does not restore it.
+    PartOf(ObjectName),
+    /// Something of the whole database: runs in the switch.
+    Database,
+    /// Something of the whole database that others are built on: runs at once; an abort takes it back.
+    Foundation,
 }
 
 /// What a committed unit held.
@@ -197,8 +212,9 @@ pub trait Work: Send {
     fn create_table(&mut self, table: &str, definition: TableDefinition) -> Result<()> {
         unsupported("tables")
     }
-    /// Appends rows in a form that the target takes; returns how many.
-    fn append(&mut self, table: &str, form: &str, batch: bytes::Bytes) -> Result<u64> {
+    /// Appends rows in a form that the target takes; `columns` in the order of the bytes, empty for all that take values. Returns
+    /// how many more rows are counted than by earlier calls.
+    fn append(&mut self, table: &str, columns: &[String], form: &str, batch: bytes::Bytes) -> Result<u64> {
         unsupported("tables")
     }
     /// Creates indexes.
@@ -270,6 +286,15 @@ pub trait Work: Send {
     /// A staged blob's length in bytes.
     fn blob_size(&mut self, name: &str) -> Result<Option<u64>> {
         unsupported("blobs")
+    }
+
+    /// Runs statements; names of schemas in them are the archive's. `undo` takes back what they did outside the stage.
+    fn execute(&mut self, statements: &str, scope: &Scope, undo: Option<&str>) -> Result<()> {
+        unsupported("sql")
+    }
+    /// Ends the rows of a part before its counts are compared; returns how many more rows are counted than by `append`.
+    fn end_rows(&mut self) -> Result<u64> {
+        Ok(0)
     }
 
     /// Commits what was written together with the journal's row for the unit.

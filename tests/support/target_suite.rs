@@ -115,6 +115,8 @@ fn step(id: u32, into: ObjectName) -> Step {
         tables: Vec::new(),
         needs: Vec::new(),
         needs_loaded: Vec::new(),
+        locks: Vec::new(),
+        principals: Vec::new(),
         existing: None,
     }
 }

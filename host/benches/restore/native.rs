@@ -102,7 +102,7 @@ impl Library {
         let mut payload = Payload::open(&self.archive, &object.entries[part as usize], true).unwrap();
         let read = |max: u32| payload.next(max as usize).map(Vec::from).map_err(|error| failure(&error));
         let append = |batch: &[u8], _| {
-            work.append("", "arrow", Bytes::copy_from_slice(batch)).map(|_| ()).map_err(|error| failure(&error))
+            work.append("", &[], "arrow", Bytes::copy_from_slice(batch)).map(|_| ()).map_err(|error| failure(&error))
         };
         let counts = decode_csv(&fields(), read, append).map_err(|failure| failure.message).unwrap();
         work.commit(Counts { rows: counts.rows, bytes: counts.bytes }).unwrap();

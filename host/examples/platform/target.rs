@@ -80,6 +80,9 @@ impl Target for Platform {
                 .iter()
                 .map(|(name, document)| Ok((name.clone(), existing(document)?)))
                 .collect::<Result<_>>()?,
+            principals: Default::default(),
+            available: None,
+            no_stage_database: Some("A platform has one place for its objects".to_owned()),
             health,
         })
     }

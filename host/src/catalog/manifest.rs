@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::error::{Error, Result};
 
-use super::{Backup, Digest, Entry, Object, ObjectName};
+use super::{Backup, Digest, Entry, Object, ObjectName, Section};
 
 /// The first member of an archive.
 pub(crate) use crate::archive::MANIFEST as NAME;
@@ -74,13 +74,13 @@ struct ObjectRecord {
 impl From<ObjectRecord> for Object {
     fn from(record: ObjectRecord) -> Self {
         let ObjectRecord { kind, schema, name, attributes, depends, entries } = record;
-        Self { name: ObjectName { kind, schema, name }, attributes, depends, entries }
+        Self { name: ObjectName { kind, schema, name }, attributes, depends, entries, section: Section::PreData }
     }
 }
 
 impl From<Object> for ObjectRecord {
     fn from(object: Object) -> Self {
-        let Object { name: ObjectName { kind, schema, name }, attributes, depends, entries } = object;
+        let Object { name: ObjectName { kind, schema, name }, attributes, depends, entries, section: _ } = object;
         Self { kind, schema, name, attributes, depends, entries }
     }
 }
@@ -167,6 +167,9 @@ fn check_object(object: &Object) -> Result<()> {
     check_name(&object.name).map_err(fault)?;
     object.depends.iter().try_for_each(check_name).map_err(fault)?;
     object.entries.iter().try_for_each(|entry| check_word("form", &entry.form)).map_err(fault)?;
+    if let Some(entry) = object.entries.iter().find(|entry| entry.sha256.is_none()) {
+        return Err(fault(format!("The entry `{}` has no `sha256`", entry.path.escape_debug())));
+    }
     if !is_object(&object.attributes) {
         return Err(fault(format!("The attributes of {} are not a JSON object", shown(&object.name))));
     }

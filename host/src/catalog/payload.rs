@@ -20,7 +20,7 @@ pub struct Payload {
     /// Bytes that are still to come.
     left: u64,
     hash: Option<Sha256>,
-    digest: Digest,
+    digest: Option<Digest>,
     end: End,
 }
 
@@ -49,7 +49,7 @@ impl Payload {
         } else {
             Source::Stored(stored)
         };
-        let hash = verify.then(Sha256::new);
+        let hash = (verify && entry.sha256.is_some()).then(Sha256::new);
         let (path, length, digest) = (entry.path.clone(), entry.bytes, entry.sha256);
         Ok(Self { bytes, path, length, left: length, hash, digest, end: End::Ahead })
     }
@@ -102,7 +102,7 @@ impl Payload {
             Source::Compressed(inflate) => inflate.end()?,
         }
         let found = self.hash.take().map(|hash| Digest(hash.finalize().into()));
-        if found.is_some_and(|found| found != self.digest) {
+        if found.is_some_and(|found| Some(found) != self.digest) {
             return Err(Fault::Digest);
         }
         Ok(())

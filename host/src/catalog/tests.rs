@@ -279,7 +279,11 @@ fn a_damaged_payload_is_told_at_every_byte() {
 fn payload(member: &[u8], name: &str, length: u64, content: &[u8]) -> Fallible<Vec<u8>> {
     let archive = open(&Build::default().file(name, member).end()).unwrap();
     let sha256 = Digest::of(content);
-    read_all(&archive, &Entry { path: name.into(), form: "csv".into(), bytes: length, rows: None, sha256 }, 100)
+    read_all(
+        &archive,
+        &Entry { path: name.into(), form: "csv".into(), bytes: length, rows: None, sha256: Some(sha256), stored: None },
+        100,
+    )
 }
 
 #[test]
@@ -330,7 +334,7 @@ fn after_an_error_there_is_nothing_but_the_error() {
     let content = rows(1000);
     let archive = open(&Build::default().file("a", &content).end()).unwrap();
     let (bytes, sha256) = (content.len() as u64, Digest::of(b"other"));
-    let entry = Entry { path: "a".into(), form: "csv".into(), bytes, rows: None, sha256 };
+    let entry = Entry { path: "a".into(), form: "csv".into(), bytes, rows: None, sha256: Some(sha256), stored: None };
     let mut payload = Payload::open(&archive, &entry, true).unwrap();
     let mut given = 0;
     let first = loop {

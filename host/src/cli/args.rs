@@ -308,6 +308,7 @@ impl From<PlanArgs> for Options {
             keep_going: args.keep_going,
             width: args.width,
             skip_checksums: args.no_checksum,
+            ..Self::default()
         }
     }
 }

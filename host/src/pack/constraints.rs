@@ -1,8 +1,8 @@
 //! Constraints as PostgreSQL writes them (`pg_get_constraintdef`), taken apart.
 
 use crate::backup::attributes::{Check, ForeignKey, Key};
-use crate::backup::sql::references::{deferral, references};
-use crate::backup::sql::{Cursor, Dialect, tokens};
+use crate::sql::references::{deferral, references};
+use crate::sql::{Cursor, Dialect, tokens};
 
 /// A constraint of a table.
 #[derive(Debug, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::backup::Writer;
 use crate::backup::attributes::raw;
-use crate::backup::sql::{Cursor, tokens};
 use crate::catalog::ObjectName;
 use crate::error::Result;
+use crate::sql::{Cursor, tokens};
 
 use super::input::{bad, io, join};
 use super::{Source, documents};

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::backup::sql::Dialect;
 use crate::catalog::Backup;
 use crate::error::Result;
+use crate::sql::Dialect;
 
 use super::PackOptions;
 use super::documents::Documents;

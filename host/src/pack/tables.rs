@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::backup::Writer;
 use crate::backup::attributes::{Index, Table, Values, raw};
-use crate::backup::sql::index::create_index;
 use crate::catalog::ObjectName;
 use crate::error::Result;
+use crate::sql::index::create_index;
 
 use super::constraints::{self, Constraint};
 use super::documents;

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::backup::Writer;
 use crate::backup::attributes::{View, raw};
-use crate::backup::sql::reads::reads;
-use crate::backup::sql::tokens;
 use crate::catalog::ObjectName;
 use crate::error::Result;
+use crate::sql::reads::reads;
+use crate::sql::tokens;
 
 use super::input::bad;
 use super::{Source, documents};

@@ -35,6 +35,7 @@ fn hold(saved: &Plan, fresh: &Plan) -> Result<Plan> {
         target: fresh.target.clone(),
         plugins: fresh.plugins.clone(),
         options: fresh.options.clone(),
+        stage: fresh.stage,
         schemas: schemas(saved, fresh, &steps)?,
         totals: Totals::of(&steps),
         findings: fresh.findings.iter().filter(|finding| of_kept(&finding.object)).cloned().collect(),

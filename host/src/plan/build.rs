@@ -59,6 +59,7 @@ pub fn build(input: Input<'_>) -> Plan {
             version: input.facts.info.version.clone(),
         },
         plugins: used_plugins(&steps, input.plugins),
+        stage: super::StageKind::Beside,
         schemas: schemas_to_create(&steps, &present, input.options),
         totals: Totals::of(&steps),
         archive: input.archive,
@@ -102,6 +103,8 @@ fn draft(input: &Input<'_>, present: &Present<'_>) -> Vec<Step> {
             rows: outlook.rows,
             bytes: outlook.bytes,
             tables: outlook.tables.clone(),
+            locks: outlook.locks.iter().map(|name| mapped(name, &options.map)).collect(),
+            principals: outlook.principals.clone(),
             ..skipped(object, options)
         }
     };
@@ -124,6 +127,8 @@ fn skipped(object: &Object, options: &Options) -> Step {
         tables: Vec::new(),
         needs: Vec::new(),
         needs_loaded: Vec::new(),
+        locks: Vec::new(),
+        principals: Vec::new(),
         existing: None,
     }
 }

@@ -60,7 +60,7 @@ impl Sample {
             dialect: "sqlite".to_owned(),
         };
         Self {
-            catalog: Catalog { backup, objects, digest: Digest([0xab; 32]) },
+            catalog: Catalog { backup, objects, digest: Digest([0xab; 32]), layout: None },
             facts: facts(),
             options: Options::default(),
             plugins: vec![
@@ -153,13 +153,15 @@ pub(crate) fn object(at: usize, text: &str) -> Object {
         form: "csv".to_owned(),
         bytes: 50,
         rows: Some(5),
-        sha256: Digest([1; 32]),
+        sha256: Some(Digest([1; 32])),
+        stored: None,
     };
     Object {
         entries: if own.kind == "table" { vec![entry(0), entry(1)] } else { Vec::new() },
         name: own,
         attributes: RawValue::from_string("{}".to_owned()).unwrap(),
         depends: needed.split(", ").filter(|text| !text.is_empty()).map(name).collect(),
+        section: crate::catalog::Section::PreData,
     }
 }
 
@@ -169,6 +171,7 @@ pub(crate) fn plugin(name: &str, kinds: &[(&str, bool)]) -> PluginDescription {
         identity: PluginIdentity { name: name.to_owned(), version: "0.1.0".to_owned(), digest: Digest([7; 32]) },
         kinds: kinds.iter().map(kind).collect(),
         missing_grants: Vec::new(),
+        layout: false,
     }
 }
 
@@ -187,6 +190,9 @@ fn facts() -> Facts {
         },
         objects: BTreeMap::new(),
         schemas: BTreeSet::from(["main".to_owned()]),
+        principals: BTreeSet::new(),
+        available: None,
+        no_stage_database: Some("SQLite has none".to_owned()),
         health: Health {
             not_writable: None,
             missing_right: None,
@@ -196,6 +202,7 @@ fn facts() -> Facts {
             busy: None,
             interrupted: Vec::new(),
             unsupported_version: None,
+            free_connections: None,
         },
     }
 }

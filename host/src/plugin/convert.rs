@@ -1,11 +1,13 @@
 //! The edge between generated types and the host's own; nothing else names both.
 
+use std::collections::BTreeSet;
+
 use super::bindings::exports::reinstate::plugin::handler as guest;
 use super::bindings::reinstate::plugin::{principals, routines, tables, types};
 use super::{ObjectView, Surroundings};
 use crate::catalog::ObjectName;
 use crate::error::Error;
-use crate::plan::{KindDescription, Severity};
+use crate::plan::{KindDescription, LeaveOut, Severity};
 use crate::target::definition as host;
 
 pub(super) fn failure(error: &Error) -> types::Failure {
@@ -24,6 +26,7 @@ pub(super) fn object(view: &ObjectView, surroundings: &Surroundings) -> types::O
         path: entry.path.clone(),
         form: entry.form.clone(),
         bytes: entry.bytes,
+        exact: entry.stored.as_ref().is_none_or(|stored| stored.exact),
         rows: entry.rows,
     };
     types::Object {
@@ -33,6 +36,8 @@ pub(super) fn object(view: &ObjectView, surroundings: &Surroundings) -> types::O
         dialect: surroundings.dialect.clone(),
         entries: view.object.entries.iter().map(entry).collect(),
         definitions_only: view.definitions_only,
+        rows_only: view.rows_only,
+        leave_out: leave_out(&view.leave_out),
     }
 }
 
@@ -45,6 +50,17 @@ pub(super) fn target(surroundings: &Surroundings) -> types::Target {
         forms: info.forms.clone(),
         schema_map: surroundings.schema_map.clone(),
     }
+}
+
+fn leave_out(words: &BTreeSet<LeaveOut>) -> types::LeaveOut {
+    words.iter().fold(types::LeaveOut::empty(), |flags, word| {
+        flags
+            | match word {
+                LeaveOut::Owners => types::LeaveOut::OWNERS,
+                LeaveOut::Privileges => types::LeaveOut::PRIVILEGES,
+                LeaveOut::Comments => types::LeaveOut::COMMENTS,
+            }
+    })
 }
 
 fn object_name(name: &ObjectName) -> types::ObjectName {

@@ -103,7 +103,9 @@ fn outlook(guest: &Guest, object: &ObjectName, answer: guest::Outlook) -> Result
     if answer.tables.len() > TABLES || !answer.tables.iter().all(|table| is_word(table)) {
         return Err(bad("named further tables that cannot be"));
     }
-    if answer.dependencies.len() > LIST || answer.findings.len() > LIST {
+    if answer.dependencies.len().max(answer.locks.len()).max(answer.principals.len()) > LIST
+        || answer.findings.len() > LIST
+    {
         return Err(bad("gave more dependencies or findings than an object can have"));
     }
     Ok(Outlook {
@@ -112,6 +114,8 @@ fn outlook(guest: &Guest, object: &ObjectName, answer: guest::Outlook) -> Result
         rows: answer.rows,
         bytes: answer.bytes,
         tables: answer.tables,
+        locks: answer.locks.into_iter().map(convert::host_name).collect(),
+        principals: answer.principals,
     })
 }
 
@@ -136,8 +140,20 @@ mod tests {
         let view = |bytes: usize| {
             let attributes = serde_json::value::RawValue::from_string(format!("\"{}\"", "x".repeat(bytes))).unwrap();
             let name = ObjectName::new("table", Some("main"), "t");
-            let object = Object { name: name.clone(), attributes, depends: Vec::new(), entries: Vec::new() };
-            ObjectView { object: Arc::new(object), into: name, definitions_only: false }
+            let object = Object {
+                name: name.clone(),
+                attributes,
+                depends: Vec::new(),
+                entries: Vec::new(),
+                section: crate::catalog::Section::PreData,
+            };
+            ObjectView {
+                object: Arc::new(object),
+                into: name,
+                definitions_only: false,
+                rows_only: false,
+                leave_out: Default::default(),
+            }
         };
         let small: Vec<_> = (0..2500).map(|_| view(1)).collect();
         assert_eq!(batches(&small), [0..1000, 1000..2000, 2000..2500]);

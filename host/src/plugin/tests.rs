@@ -92,7 +92,7 @@ impl Work for Lines {
         self.0.lock().unwrap().tables.insert(table.to_owned(), 0);
         Ok(())
     }
-    fn append(&mut self, table: &str, form: &str, batch: Bytes) -> Result<u64> {
+    fn append(&mut self, table: &str, _columns: &[String], form: &str, batch: Bytes) -> Result<u64> {
         assert_eq!(form, "lines");
         let mut staged = self.0.lock().unwrap();
         if staged.full {
@@ -127,7 +127,8 @@ fn view(name: &str) -> ObjectView {
         form: "lines".to_owned(),
         bytes: LINES.len() as u64,
         rows: Some(3),
-        sha256: Digest([0; 32]),
+        sha256: Some(Digest([0; 32])),
+        stored: None,
     };
     let name = ObjectName::new("misbehaving", Some("main"), name);
     let object = Object {
@@ -135,14 +136,26 @@ fn view(name: &str) -> ObjectView {
         attributes: RawValue::from_string("{}".to_owned()).unwrap(),
         depends: Vec::new(),
         entries: (0..9).map(entry).collect(),
+        section: crate::catalog::Section::PreData,
     };
-    ObjectView { object: Arc::new(object), into: name, definitions_only: false }
+    ObjectView {
+        object: Arc::new(object),
+        into: name,
+        definitions_only: false,
+        rows_only: false,
+        leave_out: Default::default(),
+    }
 }
 
 fn surroundings() -> Surroundings {
     let forms = vec!["arrow".to_owned(), "lines".to_owned()];
     let target = TargetInfo { kind: "lines".to_owned(), version: "1".to_owned(), dialect: String::new(), forms };
-    Surroundings { dialect: String::new(), target, schema_map: vec![("main".to_owned(), "other".to_owned())] }
+    Surroundings {
+        dialect: String::new(),
+        target,
+        schema_map: vec![("main".to_owned(), "other".to_owned())],
+        allow: Default::default(),
+    }
 }
 
 fn session_of(plugin: &Plugin, name: &str, fails: Option<&'static str>, cancel: &Cancel) -> Result<Session> {

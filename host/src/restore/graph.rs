@@ -253,6 +253,8 @@ mod tests {
             tables: Vec::new(),
             needs: needs.to_vec(),
             needs_loaded: needs_loaded.to_vec(),
+            locks: Vec::new(),
+            principals: Vec::new(),
             existing: None,
         }
     }

@@ -125,8 +125,10 @@ mod values;
 
 #[doc(hidden)]
 pub use bindings::export_bindings;
-pub use bindings::reinstate::plugin::types::{Counts, Entry, Failure, Finding, Object, ObjectName, Severity, Target};
-pub use bindings::reinstate::plugin::{blobs, definitions, entries, log, principals, routines, tables};
+pub use bindings::reinstate::plugin::types::{
+    Counts, Entry, Failure, Finding, LeaveOut, Object, ObjectName, Severity, Target,
+};
+pub use bindings::reinstate::plugin::{blobs, definitions, entries, log, principals, routines, sql, tables};
 pub use entry::{CHUNK, EntryReader};
 pub use handler::{Description, Exported, Handler, Kind, Outlook};
 pub use values::{declared_rows, info};

@@ -56,7 +56,7 @@ pub fn is_form(form: &str) -> bool {
 /// `table.row_too_large`, or what the host says; entry, row and column are named where there are any.
 pub fn restore(object: &Object, part: u32, table: &str, fields: &[Field]) -> Result<Counts, Failure> {
     let entry = object.part(part)?;
-    let append = |batch: &[u8], rows: u64| taken(tables::append(table, "arrow", batch)?, rows);
+    let append = |batch: &[u8], rows: u64| taken(tables::append(table, &[], "arrow", batch)?, rows);
     let counts = match entry.form.as_str() {
         "csv" => decode_csv(fields, |max| entries::read(part, max), append),
         "arrow" => decode_arrow(fields, |max| entries::read(part, max), append),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Description, Entry, Failure, Finding, Kind, Object, ObjectName, Outlook, Severity, Target, log};
+use crate::{Description, Entry, Failure, Finding, Kind, LeaveOut, Object, ObjectName, Outlook, Severity, Target, log};
 
 impl Failure {
     /// A failure with a stable, dotted, lower-case code; the message starts with a capital and has no final full stop.
@@ -84,7 +84,15 @@ impl Description {
 impl Outlook {
     /// Nothing to expect; fill in what there is.
     pub fn new() -> Self {
-        Self { dependencies: Vec::new(), findings: Vec::new(), rows: 0, bytes: 0, tables: Vec::new() }
+        Self {
+            dependencies: Vec::new(),
+            findings: Vec::new(),
+            rows: 0,
+            bytes: 0,
+            tables: Vec::new(),
+            locks: Vec::new(),
+            principals: Vec::new(),
+        }
     }
 
     /// Adds a dependency, once.
@@ -111,6 +119,8 @@ impl Object {
             dialect: String::new(),
             entries: Vec::new(),
             definitions_only: false,
+            rows_only: false,
+            leave_out: LeaveOut::empty(),
         }
     }
 

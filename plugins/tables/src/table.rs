@@ -132,7 +132,8 @@ mod tests {
 
     fn table(forms: &[&str]) -> Object {
         let name = ObjectName { kind: "table".into(), schema: Some("main".into()), name: "t".into() };
-        let entry = |form: &&str| Entry { path: "t.0".into(), form: (*form).into(), bytes: 1000, rows: Some(10) };
+        let entry =
+            |form: &&str| Entry { path: "t.0".into(), form: (*form).into(), bytes: 1000, exact: true, rows: Some(10) };
         Object { entries: forms.iter().map(entry).collect(), ..Object::new(name, ATTRIBUTES) }
     }
 

@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn entries_of_a_view_are_refused() {
         let mut object = view("sqlite", "SELECT 1");
-        object.entries.push(Entry { path: "x".into(), form: "csv".into(), bytes: 1, rows: None });
+        object.entries.push(Entry { path: "x".into(), form: "csv".into(), bytes: 1, exact: true, rows: None });
         let expected = [("view.unexpected_entry".to_owned(), Severity::Refusal)];
         assert_eq!(codes(&object, &Target::named("sqlite", "sqlite")), expected);
     }

@@ -19,8 +19,8 @@ impl Host for State {
         self.write("tables.create", weight(&definition), |work| work.create_table(&table, definition))
     }
 
-    fn append(&mut self, table: String, form: String, batch: Vec<u8>) -> Result<u64, Failure> {
-        self.append_rows(&table, &form, batch.into())
+    fn append(&mut self, table: String, columns: Vec<String>, form: String, batch: Vec<u8>) -> Result<u64, Failure> {
+        self.append_rows(&table, &columns, &form, batch.into())
     }
 
     fn create_indexes(&mut self, table: String, indexes: Vec<Index>) -> Result<(), Failure> {
@@ -54,9 +54,9 @@ impl Host for State {
 }
 
 impl State {
-    fn append_rows(&mut self, table: &str, form: &str, batch: Bytes) -> Result<u64, Failure> {
+    fn append_rows(&mut self, table: &str, columns: &[String], form: &str, batch: Bytes) -> Result<u64, Failure> {
         self.call(|state| {
-            let taken = state.append("tables.append", batch.len(), |work| append(work, table, form, batch))?;
+            let taken = state.append("tables.append", batch.len(), |work| append(work, table, columns, form, batch))?;
             state.used.rows = state.used.rows.saturating_add(taken);
             state.check_rows()?;
             Ok(taken)
@@ -71,12 +71,12 @@ impl State {
     }
 }
 
-fn append(work: &mut dyn Work, table: &str, form: &str, batch: Bytes) -> HostResult<u64> {
+fn append(work: &mut dyn Work, table: &str, columns: &[String], form: &str, batch: Bytes) -> HostResult<u64> {
     // Targets look a form up by its name; one that is no word would only end up in their messages.
     if form.len() > 64 {
         return Err(Error::new("target.unsupported", "A form's name has at most 64 letters"));
     }
-    work.append(table, form, batch)
+    work.append(table, columns, form, batch)
 }
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -88,12 +88,12 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     Ok(())
 }
 
-type Batch = (String, String, WasmList<u8>);
+type Batch = (String, Vec<String>, String, WasmList<u8>);
 
 fn append_directly(
     mut store: StoreContextMut<'_, State>,
-    (table, form, batch): Batch,
+    (table, columns, form, batch): Batch,
 ) -> wasmtime::Result<(Result<u64, Failure>,)> {
     let batch = Bytes::copy_from_slice(batch.as_le_slice(&store));
-    Ok((store.data_mut().append_rows(&table, &form, batch),))
+    Ok((store.data_mut().append_rows(&table, &columns, &form, batch),))
 }

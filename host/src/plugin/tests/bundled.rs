@@ -48,8 +48,15 @@ fn a_user_comes_back_with_all_that_belongs_to_it() {
         attributes: RawValue::from_string(attributes.to_owned()).unwrap(),
         depends: Vec::new(),
         entries: Vec::new(),
+        section: crate::catalog::Section::PreData,
     };
-    let view = ObjectView { object: Arc::new(object), into: name, definitions_only: false };
+    let view = ObjectView {
+        object: Arc::new(object),
+        into: name,
+        definitions_only: false,
+        rows_only: false,
+        leave_out: Default::default(),
+    };
     let outlooks = plugin.plan(std::slice::from_ref(&view), &surroundings(), &Cancel::default()).unwrap();
     assert_eq!(outlooks[0].findings, []);
 

@@ -58,6 +58,9 @@ pub(crate) fn inspect(path: &Path) -> Result<Facts> {
         info: info(),
         objects: BTreeMap::new(),
         schemas: BTreeSet::from([MAIN.to_owned()]),
+        principals: Default::default(),
+        available: None,
+        no_stage_database: Some("An SQLite file has one database".to_owned()),
         health: health(path),
     };
     let Some(connection) = reader(path)? else { return Ok(facts) };
@@ -159,6 +162,7 @@ fn health(path: &Path) -> Health {
         },
         interrupted: Vec::new(),
         unsupported_version: None,
+        free_connections: None,
     }
 }
 

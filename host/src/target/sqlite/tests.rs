@@ -140,6 +140,8 @@ fn a_step(id: u32, kind: &str, name: &str) -> Step {
         tables: Vec::new(),
         needs: Vec::new(),
         needs_loaded: Vec::new(),
+        locks: Vec::new(),
+        principals: Vec::new(),
         existing: None,
     }
 }
@@ -228,7 +230,7 @@ fn stage_table(stage: &dyn Stage, step: &Step, ids: std::ops::Range<i64>) {
 fn stage_as(stage: &dyn Stage, step: &Step, definition: TableDefinition, ids: std::ops::Range<i64>) {
     let mut work = stage.open(step, Unit::Whole).unwrap();
     work.create_table("", definition).unwrap();
-    let rows = work.append("", "arrow", some_rows(ids)).unwrap();
+    let rows = work.append("", &[], "arrow", some_rows(ids)).unwrap();
     work.commit(counts(rows)).unwrap();
 }
 

@@ -270,7 +270,7 @@ impl Work for SqliteWork {
         self.push(Operation::Create { sql: create, live, numbered }, 0)
     }
 
-    fn append(&mut self, table: &str, form: &str, batch: bytes::Bytes) -> Result<u64> {
+    fn append(&mut self, table: &str, _columns: &[String], form: &str, batch: bytes::Bytes) -> Result<u64> {
         self.writes()?;
         if form != "arrow" {
             return Err(Error::new(

@@ -1,8 +1,8 @@
 //! `CREATE TABLE` statements as SQLite keeps them, taken apart: every expression stays as it was written.
 
 use crate::backup::attributes::{Check, ForeignKey, Generated, Key};
-use crate::backup::sql::references::{deferral, references};
-use crate::backup::sql::{Cursor, Dialect, Token, TokenKind, tokens};
+use crate::sql::references::{deferral, references};
+use crate::sql::{Cursor, Dialect, Token, TokenKind, tokens};
 
 /// What the statement says that SQLite's pragmas do not.
 #[derive(Debug, Default, PartialEq, Eq)]

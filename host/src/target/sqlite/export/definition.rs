@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::backup::attributes::{Column, Index, Table, Trigger, Values};
-use crate::backup::sql::Dialect;
-use crate::backup::sql::index::create_index;
+use crate::sql::Dialect;
+use crate::sql::index::create_index;
 
 use super::Item;
 use super::create_table::{CreatedTable, create_table};

@@ -417,6 +417,8 @@ fn step(id: usize, name: &ObjectName) -> Step {
         tables: Vec::new(),
         needs: Vec::new(),
         needs_loaded: Vec::new(),
+        locks: Vec::new(),
+        principals: Vec::new(),
         existing: None,
     }
 }
@@ -450,7 +452,7 @@ fn restore(from: &Exported, target: &SqliteTarget) {
             let full = complete(attributes);
             work.create_table("", serde_json::from_value(full.clone()).unwrap()).unwrap();
             for entry in from.entries(&name) {
-                work.append("", "arrow", entry.into()).unwrap();
+                work.append("", &[], "arrow", entry.into()).unwrap();
             }
             work.create_indexes("", serde_json::from_value(full["indexes"].clone()).unwrap()).unwrap();
             for trigger in full["triggers"].as_array().unwrap() {

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::backup::attributes::View;
-use crate::backup::sql::reads::reads;
-use crate::backup::sql::{Cursor, Dialect, tokens};
 use crate::catalog::ObjectName;
+use crate::sql::reads::reads;
+use crate::sql::{Cursor, Dialect, tokens};
 
 use super::Item;
 use crate::target::sqlite::name::{fold, split};

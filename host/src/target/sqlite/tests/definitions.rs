@@ -214,7 +214,7 @@ fn odd_names_are_names_like_any_other() {
                 ("id", Arc::new(Int64Array::from(vec![1])) as ArrayRef),
                 (name, Arc::new(StringArray::from(vec!["x"])) as ArrayRef),
             ];
-            work.append("", "arrow", stream(rows)).unwrap();
+            work.append("", &[], "arrow", stream(rows)).unwrap();
             work.create_indexes("", vec![an_index(&format!("by {name}"), name)]).unwrap();
             let trigger = format!(
                 "CREATE TRIGGER {0} AFTER INSERT ON {0} BEGIN SELECT new.{0}; END",
@@ -328,8 +328,9 @@ fn sqlite_tables_come_out_as_they_were() {
     (partial.unique, partial.condition) = (true, Some("t.id > 0 -- some".into()));
     work.create_indexes("", vec![partial, an_index("plain", "at")]).unwrap();
     work.create_trigger("", "tr", "create trigger tr after update of name on t when new.id > 0 begin update t set at = 'x' where id = new.id; end;").unwrap();
-    let error =
-        work.append("", "arrow", stream(vec![("twice", Arc::new(Int64Array::from(vec![1])) as ArrayRef)])).unwrap_err();
+    let error = work
+        .append("", &[], "arrow", stream(vec![("twice", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]))
+        .unwrap_err();
     assert_eq!(error.code(), "plugin.bad_batch");
     work.commit(Counts::default()).unwrap();
     let mut without = a_table();

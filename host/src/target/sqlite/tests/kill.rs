@@ -41,7 +41,7 @@ fn work(stage: &dyn Stage, steps: &[Step]) -> Result<()> {
     unit(Unit::Begin, &|work| work.create_table("", a_table()))?;
     for part in 0..2 {
         let ids = i64::from(part) * 10..i64::from(part) * 10 + 10;
-        unit(Unit::Part(part), &|work| work.append("", "arrow", some_rows(ids.clone())).map(|_| ()))?;
+        unit(Unit::Part(part), &|work| work.append("", &[], "arrow", some_rows(ids.clone())).map(|_| ()))?;
     }
     unit(Unit::End, &|work| work.create_indexes("", vec![an_index("by_name", "name")]))?;
     if missing(2, Unit::Whole) {

@@ -129,7 +129,7 @@ fn a_graph_is_one_object_with_tables_that_are_not_for_others() {
         let mut work = stage.open(step, Unit::Whole).unwrap();
         for table in ["edges", "nodes"] {
             work.create_table(table, a_table()).unwrap();
-            work.append(table, "arrow", some_rows(ids.clone())).unwrap();
+            work.append(table, &[], "arrow", some_rows(ids.clone())).unwrap();
         }
         work.put_document("{}").unwrap();
         work.commit(counts(2)).unwrap();

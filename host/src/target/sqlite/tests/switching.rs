@@ -26,7 +26,7 @@ fn replace_undo_redo_and_discard() {
         let stage = place.begin("r-1");
         let mut work = stage.open(&step, Unit::Whole).unwrap();
         work.create_table("", a_table()).unwrap();
-        work.append("", "arrow", some_rows(1..6)).unwrap();
+        work.append("", &[], "arrow", some_rows(1..6)).unwrap();
         work.create_indexes("", vec![an_index("by name", "name")]).unwrap();
         work.commit(counts(5)).unwrap();
         assert_eq!(place.visible(), before, "nothing is seen before the switch");

@@ -19,7 +19,7 @@ fn begun(place: &Place, step: &Step) -> Box<dyn Stage> {
 
 fn part(stage: &dyn Stage, step: &Step, part: u32, ids: std::ops::Range<i64>) -> Result<()> {
     let mut work = stage.open(step, Unit::Part(part))?;
-    let rows = work.append("", "arrow", some_rows(ids))?;
+    let rows = work.append("", &[], "arrow", some_rows(ids))?;
     work.commit(counts(rows))
 }
 
@@ -43,14 +43,14 @@ fn parts_keep_their_order_whoever_is_first() {
             });
         }
         let mut first = first;
-        first.append("", "arrow", some_rows(0..100)).unwrap();
+        first.append("", &[], "arrow", some_rows(0..100)).unwrap();
         first.commit(counts(100)).unwrap();
     });
     end(&*stage, &step);
     let mut verify = stage.open(&step, Unit::Verify).unwrap();
     assert_eq!(verify.summarize("").unwrap().rows, 300);
     assert_eq!(verify.create_table("", a_table()).unwrap_err().code(), "target.bad_definition");
-    assert_eq!(verify.append("", "arrow", some_rows(0..1)).unwrap_err().code(), "plugin.write_refused");
+    assert_eq!(verify.append("", &[], "arrow", some_rows(0..1)).unwrap_err().code(), "plugin.write_refused");
     drop(verify);
     switch(&*stage, &[step]).unwrap();
     assert_eq!(place.text("SELECT count(*), min(id), max(id), max(rowid - id) FROM t"), "300|0|299|0");
@@ -86,7 +86,7 @@ fn an_interrupted_job_goes_on_where_its_journal_ends() {
     let stage = begun(&place, &step);
     part(&*stage, &step, 0, 0..10).unwrap();
     let mut lost = stage.open(&step, Unit::Part(1)).unwrap();
-    lost.append("", "arrow", some_rows(10..20)).unwrap();
+    lost.append("", &[], "arrow", some_rows(10..20)).unwrap();
     drop(lost);
     stage.interrupt().unwrap();
     assert_eq!(place.status("r-1"), JobStatus::Interrupted);
@@ -115,7 +115,7 @@ fn a_unit_that_is_too_large_to_keep_streams_and_still_commits_at_once() {
     let mut work = stage.open(&step, Unit::Whole).unwrap();
     work.create_table("", a_table()).unwrap();
     for start in 0..20 {
-        work.append("", "arrow", some_rows(start * 100..start * 100 + 100)).unwrap();
+        work.append("", &[], "arrow", some_rows(start * 100..start * 100 + 100)).unwrap();
     }
     assert_eq!(place.hidden(), "");
     assert_eq!(work.summarize("").unwrap().rows, 2000);
@@ -123,7 +123,7 @@ fn a_unit_that_is_too_large_to_keep_streams_and_still_commits_at_once() {
     assert!(stage.journal().unwrap().is_empty());
     let mut work = stage.open(&step, Unit::Whole).unwrap();
     work.create_table("", a_table()).unwrap();
-    work.append("", "arrow", some_rows(0..100)).unwrap();
+    work.append("", &[], "arrow", some_rows(0..100)).unwrap();
     work.commit(counts(100)).unwrap();
     switch(&stage, &[step]).unwrap();
     assert_eq!(place.text("SELECT count(*) FROM t"), "100");
@@ -150,8 +150,8 @@ fn a_row_that_breaks_a_constraint_is_named() {
         let step = a_step(at as u32, "table", "t");
         let mut work = stage.open(&step, Unit::Whole).unwrap();
         work.create_table("", definition.clone()).unwrap();
-        work.append("", "arrow", some_rows(0..200)).unwrap();
-        work.append("", "arrow", stream(vec![("id", ids(id)), ("name", names(name))])).unwrap();
+        work.append("", &[], "arrow", some_rows(0..200)).unwrap();
+        work.append("", &[], "arrow", stream(vec![("id", ids(id)), ("name", names(name))])).unwrap();
         let error = work.commit(counts(0)).unwrap_err();
         assert_eq!((error.code(), error.details().row), ("target.constraint", Some(row)), "{error}");
         assert!(error.to_string().ends_with(why), "{error}");
@@ -167,7 +167,7 @@ fn batches_that_do_not_fit_are_refused() {
     let stage = place.begin("r-1");
     let step = a_step(1, "table", "t");
     let mut work = stage.open(&step, Unit::Whole).unwrap();
-    assert_eq!(work.append("", "arrow", some_rows(0..1)).unwrap_err().code(), "target.bad_definition");
+    assert_eq!(work.append("", &[], "arrow", some_rows(0..1)).unwrap_err().code(), "target.bad_definition");
     work.create_table("", a_table()).unwrap();
     let other = stream(vec![("other", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]);
     for (table, form, batch, code) in [
@@ -176,7 +176,7 @@ fn batches_that_do_not_fit_are_refused() {
         ("", "csv", some_rows(0..1), "target.unsupported"),
         ("nodes", "arrow", some_rows(0..1), "target.bad_definition"),
     ] {
-        assert_eq!(work.append(table, form, batch).unwrap_err().code(), code);
+        assert_eq!(work.append(table, &[], form, batch).unwrap_err().code(), code);
     }
 }
 
@@ -225,7 +225,7 @@ fn values_of_every_class_come_back_as_they_were() {
     assert_eq!(columns[0].len(), 6);
     let mut work = stage.open(&step, Unit::Whole).unwrap();
     work.create_table("", definition).unwrap();
-    work.append("", "arrow", stream(names.into_iter().zip(columns).collect())).unwrap();
+    work.append("", &[], "arrow", stream(names.into_iter().zip(columns).collect())).unwrap();
     work.commit(counts(6)).unwrap();
     switch(&*stage, &[step]).unwrap();
     assert_eq!(
@@ -244,8 +244,8 @@ fn orphans_are_found_before_anything_is_live() {
     work.create_table("nodes", a_table()).unwrap();
     work.create_table("edges", a_table()).unwrap();
     assert_eq!(work.create_table("others", a_table()).unwrap_err().code(), "target.bad_definition");
-    work.append("nodes", "arrow", some_rows(0..5)).unwrap();
-    work.append("edges", "arrow", some_rows(3..8)).unwrap();
+    work.append("nodes", &[], "arrow", some_rows(0..5)).unwrap();
+    work.append("edges", &[], "arrow", some_rows(3..8)).unwrap();
     let columns = ["id".to_owned()];
     let orphans = work.find_orphans("edges", &columns, "nodes", &[]).unwrap().unwrap();
     assert_eq!(orphans.rows, 3);
@@ -268,7 +268,7 @@ fn another_writer_waits_its_time_and_says_who_is_in_the_way() {
     let step = a_step(1, "table", "t");
     let mut work = stage.open(&step, Unit::Whole).unwrap();
     work.create_table("", a_table()).unwrap();
-    work.append("", "arrow", some_rows(0..10)).unwrap();
+    work.append("", &[], "arrow", some_rows(0..10)).unwrap();
     let db = place.db();
     db.busy_timeout(Duration::ZERO).unwrap();
     db.execute_batch("BEGIN IMMEDIATE; INSERT INTO live VALUES(1);").unwrap();

@@ -1,0 +1,1 @@
+//! Reads pg_dump archives (custom, directory and tar formats, and scripts of roles) and restores what they hold.
