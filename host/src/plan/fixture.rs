@@ -27,7 +27,7 @@ pub(crate) fn selectors(texts: &[&str]) -> Vec<Selector> {
 }
 
 pub(crate) fn existing(fingerprint: &str) -> Existing {
-    Existing { fingerprint: fingerprint.to_owned(), fixed: None }
+    Existing { fingerprint: fingerprint.to_owned(), ..Existing::default() }
 }
 
 /// A change to a value that was right.
@@ -192,7 +192,10 @@ fn facts() -> Facts {
         schemas: BTreeSet::from(["main".to_owned()]),
         principals: BTreeSet::new(),
         available: None,
+        identity: None,
         no_stage_database: Some("SQLite has none".to_owned()),
+        no_fill: None,
+        warnings: Vec::new(),
         health: Health {
             not_writable: None,
             missing_right: None,

@@ -61,6 +61,7 @@ fn cells(step: &Step) -> [String; 6] {
         Action::Create => "create",
         Action::Replace => "replace",
         Action::Rename => "rename",
+        Action::Fill => "fill",
         Action::Skip => "skip",
     };
     [
