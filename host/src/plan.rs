@@ -17,11 +17,14 @@ pub(crate) mod fixture;
 mod glob;
 mod json;
 pub(crate) mod kinds;
+mod left;
 mod links;
 pub(crate) mod names;
 mod order;
 mod render;
 mod select;
+mod share;
+mod stage;
 mod suggest;
 
 pub use adopt::adopt;
@@ -29,6 +32,7 @@ pub use build::{Input, build};
 pub use names::mapped;
 pub use render::render;
 pub use select::select;
+pub use share::Share;
 
 /// What happens when an object of that name exists in the target. The words are Kinetica's `restore_policy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -72,6 +72,19 @@ impl Sample {
         }
     }
 
+    /// Adds a plugin that restores kinds of a dump.
+    pub(crate) fn knows_dumps(&mut self) {
+        let kinds =
+            ["sequence", "index", "constraint", "foreign_key", "comment", "privileges", "sequence_value", "trigger"]
+                .map(|kind| (kind, true));
+        let mut plugin = plugin("pgdump", &kinds);
+        plugin.kinds.extend(
+            ["schema", "extension", "procedural_language", "publication"]
+                .map(|kind| KindDescription { name: kind.to_owned(), in_schema: false }),
+        );
+        self.plugins.push(plugin);
+    }
+
     /// Puts objects into the target.
     pub(crate) fn exists(&mut self, names: &[&str]) {
         self.facts.objects.extend(names.iter().map(|text| (name(text), existing("f1"))));
