@@ -11,7 +11,7 @@ pub use crate::finding::{Finding, Severity};
 
 mod adopt;
 mod build;
-mod decide;
+pub(crate) mod decide;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod glob;

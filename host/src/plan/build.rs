@@ -66,7 +66,7 @@ pub fn build(input: Input<'_>) -> Plan {
         },
         plugins: used_plugins(&steps, input.plugins),
         stage: staging.kind,
-        schemas: schemas_to_create(&steps, &present, input.options),
+        schemas: schemas_to_create(&steps, &present, &input, staging.kind),
         totals: Totals::of(&steps),
         archive: input.archive,
         options: input.options.clone(),
@@ -191,16 +191,20 @@ fn used_plugins(steps: &[Step], plugins: &[PluginDescription]) -> Vec<PluginIden
 }
 
 /// Schemas that the steps need and the target lacks, as far as they may be created. The one that existing objects are
-/// moved to may always be: asking for the policy `rename` asks for it.
-fn schemas_to_create(steps: &[Step], present: &Present<'_>, options: &Options) -> Vec<String> {
+/// moved to may always be: asking for the policy `rename` asks for it. A database of its own is given again what the live one has;
+/// a foreign backup brings these itself.
+fn schemas_to_create(steps: &[Step], present: &Present<'_>, input: &Input<'_>, stage: StageKind) -> Vec<String> {
+    let anew = stage == StageKind::Database && input.catalog.layout.is_none();
+    let lacks = |schema: &str| anew || !present.has_schema(schema);
+    let allowed = |schema: &str| input.options.create_schema || present.has_schema(schema);
     let acting = steps.iter().filter(|step| step.action != Action::Skip);
     let brought: BTreeSet<&str> =
         acting.clone().filter(|step| step.into.kind == "schema").map(|step| step.into.name.as_str()).collect();
-    let restored = acting.clone().filter(|_| options.create_schema).filter_map(|step| step.into.schema.as_deref());
+    let restored = acting.clone().filter_map(|step| step.into.schema.as_deref()).filter(|schema| allowed(schema));
     let moved = acting.filter_map(|step| step.aside.as_ref()?.schema.as_deref());
     let mut folded = BTreeSet::new();
     let lacking: BTreeSet<&str> =
-        restored.chain(moved).filter(|schema| !present.has_schema(schema) && !brought.contains(schema)).collect();
+        restored.chain(moved).filter(|schema| lacks(schema) && !brought.contains(schema)).collect();
     lacking.into_iter().filter(|schema| folded.insert(present.naming().fold(*schema))).map(str::to_owned).collect()
 }
 

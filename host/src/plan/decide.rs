@@ -10,7 +10,7 @@ use super::{Action, Options, Policy, StageKind};
 const SHARED: [&str; 3] = ["schema", "extension", "procedural_language"];
 
 /// Whether what the target has of that kind stays as it is.
-pub(super) fn is_shared(kind: &str) -> bool {
+pub(crate) fn is_shared(kind: &str) -> bool {
     SHARED.contains(&kind)
 }
 
