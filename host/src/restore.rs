@@ -220,8 +220,8 @@ impl Prepared {
                 let view = ObjectView {
                     object: Arc::new((*object).clone()),
                     into: step.into.clone(),
-                    definitions_only: plan.options.definitions_only,
-                    rows_only: plan.options.rows_only,
+                    definitions_only: plan.options.without_rows(),
+                    rows_only: plan.options.share(object) == plan::Share::Rows,
                     leave_out: plan.options.leave_out.clone(),
                 };
                 Some((step.id, view))
@@ -267,8 +267,8 @@ fn outlooks(
                     ObjectView {
                         object: Arc::new(object.clone()),
                         into: plan::mapped(&object.name, &options.map),
-                        definitions_only: options.definitions_only,
-                        rows_only: options.rows_only,
+                        definitions_only: options.without_rows(),
+                        rows_only: options.share(object) == plan::Share::Rows,
                         leave_out: options.leave_out.clone(),
                     }
                 })
