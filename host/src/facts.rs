@@ -7,7 +7,7 @@ use crate::catalog::ObjectName;
 /// What plugins may know of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetInfo {
-    /// `sqlite`, or a platform's own word.
+    /// `sqlite`, `postgres`, or a platform's own word.
     pub kind: String,
     /// Its version.
     pub version: String,
@@ -24,6 +24,8 @@ pub struct Existing {
     pub fingerprint: String,
     /// Why it cannot be moved aside or replaced, where it cannot (a virtual table, say).
     pub fixed: Option<String>,
+    /// Other objects that are built on it and keep using it when it is moved aside: views, foreign keys, functions.
+    pub dependents: Vec<ObjectName>,
 }
 
 /// What a target can say of its health; rules turn what is wrong into findings. The default is that all is well.
@@ -52,7 +54,7 @@ pub struct Health {
 /// What was read of a target; planning and checking see nothing else of it.
 #[derive(Debug, Clone)]
 pub struct Facts {
-    /// Where it is, as an operator writes it: `sqlite:PATH`.
+    /// Where it is, as an operator writes it: `sqlite:PATH`, `postgres://…`. Never with a password.
     pub location: String,
     /// What plugins may know.
     pub info: TargetInfo,
@@ -60,12 +62,18 @@ pub struct Facts {
     pub objects: BTreeMap<ObjectName, Existing>,
     /// Every schema there is.
     pub schemas: BTreeSet<String>,
+    /// Schemas that are there and in which we may not create anything.
+    pub closed_schemas: BTreeSet<String>,
     /// Users and roles, whatever their kind.
     pub principals: BTreeSet<String>,
     /// Extensions and languages that can be had, as `extension:NAME` and `language:NAME`; `None` where the target has no such thing.
     pub available: Option<BTreeSet<String>>,
     /// Why the work cannot be done in a database of its own; `None` where it can.
     pub no_stage_database: Option<String>,
+    /// Who we are to the target: the role that everything is done as.
+    pub identity: Option<String>,
+    /// The encoding of its texts, in its own words: `UTF8`.
+    pub encoding: Option<String>,
     /// How it is.
     pub health: Health,
 }

@@ -229,7 +229,7 @@ mod tests {
         ] {
             let mut sample = Sample::of(&["table main.a"]);
             sample.options.policy = policy;
-            let fixed = Existing { fingerprint: "f".to_owned(), fixed: Some("it is a virtual table".to_owned()) };
+            let fixed = Existing { fingerprint: "f".to_owned(), fixed: Some("it is a virtual table".to_owned()), dependents: Vec::new() };
             sample.facts.objects.insert(name("table main.a"), fixed);
             sample.finds(&[expected]);
         }

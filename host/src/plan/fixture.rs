@@ -27,7 +27,7 @@ pub(crate) fn selectors(texts: &[&str]) -> Vec<Selector> {
 }
 
 pub(crate) fn existing(fingerprint: &str) -> Existing {
-    Existing { fingerprint: fingerprint.to_owned(), fixed: None }
+    Existing { fingerprint: fingerprint.to_owned(), fixed: None, dependents: Vec::new() }
 }
 
 /// A change to a value that was right.
@@ -190,9 +190,12 @@ fn facts() -> Facts {
         },
         objects: BTreeMap::new(),
         schemas: BTreeSet::from(["main".to_owned()]),
+        closed_schemas: Default::default(),
         principals: BTreeSet::new(),
         available: None,
         no_stage_database: Some("SQLite has none".to_owned()),
+        identity: None,
+        encoding: None,
         health: Health {
             not_writable: None,
             missing_right: None,

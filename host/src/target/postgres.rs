@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 mod connection;
 mod documents;
+mod facts;
 mod failure;
 mod placement;
 mod principals;
 mod routines;
 mod settings;
 mod tables;
+mod tls;
 mod views;
 mod work;
 

@@ -83,7 +83,7 @@ fn policies_decide_what_happens_to_a_taken_name() {
 fn what_is_fixed_is_not_moved() {
     let mut sample = Sample::of(&["table main.a"]);
     sample.options = options(Policy::Rename);
-    let fixed = Existing { fingerprint: "f".to_owned(), fixed: Some("it is a virtual table".to_owned()) };
+    let fixed = Existing { fingerprint: "f".to_owned(), fixed: Some("it is a virtual table".to_owned()), dependents: Vec::new() };
     sample.facts.objects.insert(name("table main.a"), fixed);
     assert_eq!(step(&sample.plan(), "table main.a").aside, None);
 }

@@ -58,9 +58,12 @@ pub(crate) fn inspect(path: &Path) -> Result<Facts> {
         info: info(),
         objects: BTreeMap::new(),
         schemas: BTreeSet::from([MAIN.to_owned()]),
+        closed_schemas: Default::default(),
         principals: Default::default(),
         available: None,
         no_stage_database: Some("An SQLite file has one database".to_owned()),
+        identity: None,
+        encoding: None,
         health: health(path),
     };
     let Some(connection) = reader(path)? else { return Ok(facts) };
@@ -74,7 +77,7 @@ pub(crate) fn inspect(path: &Path) -> Result<Facts> {
     for row in live.iter().filter(|row| !is_relation(&row.name.kind) || is_document(row)) {
         let fingerprint = fingerprint(&connection, &snapshot, row)?;
         // A view that was made by hand since takes the place of its document.
-        facts.objects.entry(row.name.clone()).or_insert(Existing { fingerprint, fixed: None });
+        facts.objects.entry(row.name.clone()).or_insert(Existing { fingerprint, fixed: None, dependents: Vec::new() });
     }
     facts.schemas.extend(facts.objects.keys().filter_map(|name| name.schema.clone()));
     match present {
@@ -110,7 +113,7 @@ fn add_relations(facts: &mut Facts, connection: &Connection, snapshot: &Snapshot
         let suffixes = [String::new()];
         facts
             .objects
-            .insert(object.clone(), Existing { fingerprint: fingerprint_there(snapshot, &object, &suffixes), fixed });
+            .insert(object.clone(), Existing { fingerprint: fingerprint_there(snapshot, &object, &suffixes), fixed, dependents: Vec::new() });
     }
     Ok(())
 }
