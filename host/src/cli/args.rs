@@ -148,7 +148,7 @@ pub(super) enum Command {
 pub(super) enum BackupCommand {
     /// Make an archive from a live database
     Create {
-        /// The database: sqlite:PATH
+        /// The database: sqlite:PATH or postgres://[USER@]HOST[:PORT]/DATABASE
         #[arg(long, value_name = "TARGET")]
         from: String,
         /// The archive to write
@@ -187,7 +187,8 @@ pub(super) enum PluginCommand {
 /// The target.
 #[derive(Debug, Args)]
 pub(super) struct Into {
-    /// The target: sqlite:PATH
+    /// The target: sqlite:PATH or postgres://[USER@]HOST[:PORT]/DATABASE; what a postgres: URL leaves out is taken from PG* variables,
+    /// ~/.pgpass and ~/.pg_service.conf
     #[arg(long, value_name = "TARGET", env = "REINSTATE_INTO", default_value = "sqlite:restored.sqlite")]
     pub(super) into: String,
 }

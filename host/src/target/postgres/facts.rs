@@ -54,7 +54,7 @@ fn of_database(mut connection: Connection, settings: &Settings) -> Result<Facts>
     }
     let mut contents = objects::read(read(&mut connection, &objects::query(server.number))?, &server)?;
     contents.objects.extend(objects::roles(&server));
-    // INTEGRATOR: when `server.has_documents`, add `super::documents::existing(&mut connection)?` to `contents.objects` here.
+    // INTEGRATOR: `if server.has_documents { contents.objects.extend(documents(super::documents::existing(&mut connection)?)) }`
     let jobs = jobs::read(&mut connection, &server, settings.name())?;
     connection.batch("COMMIT").map_err(|fault| failure::failed(&fault, READING))?;
     (health.busy, health.interrupted) = (jobs.busy, jobs.interrupted);
@@ -114,9 +114,12 @@ fn facts(settings: &Settings, server: &Server, contents: Contents, health: Healt
     }
 }
 
-/// A stage beside the live objects is a schema, which has to be created.
+/// A stage beside the live objects is a schema, which has to be created; jobs are recorded in another.
 fn missing_right(server: &Server, settings: &Settings) -> Option<String> {
     let (user, database) = (&server.user, settings.name());
+    if let Some(owner) = &server.bookkeeper {
+        return Some(format!("The schema reinstate, in which jobs are recorded, belongs to {owner}, not to {user}"));
+    }
     (!server.database.may_create).then(|| format!("{user} may not create schemas in database {database} (CREATE)"))
 }
 

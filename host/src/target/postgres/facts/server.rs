@@ -64,6 +64,8 @@ pub(super) struct Server {
     pub(super) free_for_role: Option<i64>,
     pub(super) has_jobs: bool,
     pub(super) has_documents: bool,
+    /// Whose the schema `reinstate` is, when it is neither ours nor absent.
+    pub(super) bookkeeper: Option<String>,
     pub(super) database: Database,
     pub(super) roles: HashMap<Oid, Role>,
     pub(super) available: BTreeSet<String>,
@@ -141,6 +143,7 @@ impl Server {
         self.may_create_databases = cells.flag()?;
         self.free_for_role = cells.optional_number()?;
         (self.has_jobs, self.has_documents) = (cells.flag()?, cells.flag()?);
+        self.bookkeeper = cells.optional();
         Ok(())
     }
 }

@@ -16,8 +16,15 @@ SELECT 'server', current_setting('server_version_num'), current_setting('server_
        r.rolsuper OR r.rolcreatedb,
        CASE WHEN r.rolconnlimit >= 0 AND NOT r.rolsuper
             THEN r.rolconnlimit - (SELECT count(*) FROM pg_stat_activity WHERE usesysid = r.oid) END,
-       to_regclass('reinstate.job') IS NOT NULL, to_regclass('reinstate.document') IS NOT NULL
-FROM pg_roles r WHERE r.rolname = current_user;
+       COALESCE(o.jobs, false), COALESCE(o.documents, false), o.foreigner
+FROM pg_roles r LEFT JOIN (
+  -- Our own bookkeeping. It may be another role's, and then need not be open to us.
+  SELECT has_schema_privilege(n.oid, 'USAGE') AND bool_or(c.relname = 'job' AND has_table_privilege(c.oid, 'SELECT')) AS jobs,
+         has_schema_privilege(n.oid, 'USAGE') AND bool_or(c.relname = 'document' AND has_table_privilege(c.oid, 'SELECT')) AS documents,
+         CASE WHEN NOT pg_has_role(n.nspowner, 'USAGE') THEN pg_get_userbyid(n.nspowner) END AS foreigner
+  FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind = 'r'
+  WHERE n.nspname = 'reinstate' GROUP BY n.oid) o ON true
+WHERE r.rolname = current_user;
 
 SELECT 'database', pg_encoding_to_char(d.encoding), has_database_privilege(d.oid, 'CREATE'), pg_has_role(d.datdba, 'USAGE'),
        pg_get_userbyid(d.datdba), d.datistemplate, NULLIF(pg_tablespace_location(d.dattablespace), ''),
