@@ -36,7 +36,7 @@ pub(crate) fn begin(object: &Object, target: &Target) -> Result<(), Failure> {
 
 pub(crate) fn restore(object: &Object, target: &Target, part: u32) -> Result<Counts, Failure> {
     let fields: Vec<Field> = Portable::of(object.parse_attributes()?, object, target).fields;
-    rows::restore(object, part, "", &fields)
+    rows::restore(object, target, part, "", &fields)
 }
 
 pub(crate) fn end(object: &Object, target: &Target) -> Result<(), Failure> {
