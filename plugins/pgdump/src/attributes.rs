@@ -46,7 +46,11 @@ pub struct Attributes {
     /// The statement that takes the payload: `COPY s.t (a, b) FROM stdin;` and a line end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub copy: Option<String>,
-    /// Rows were dumped to be put in through the root of their partitioned table: the table must not be truncated before them.
+    /// Of `table_rows`, whose payloads come from several tables: the statement that takes payload `i`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<String>,
+    /// Rows are put in through the root of a partitioned table, whose name this object of kind `table_rows` has; each payload
+    /// holds those of one partition, so nothing must be truncated.
     #[serde(skip_serializing_if = "is_false")]
     pub via_root: bool,
     /// What it hangs on: the table of an index, a constraint, a default, a trigger, a policy, a rule, statistics, the
@@ -122,9 +126,6 @@ pub struct RoleAttributes {
     /// What `COMMENT ON ROLE` says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
-    /// Further statements about this role, whole: privileges on configuration parameters.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub statements: Vec<String>,
 }
 
 /// A role's setting: the database in which it holds (in all when absent), the setting's name, and its value as the script writes
