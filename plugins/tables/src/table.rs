@@ -1,12 +1,11 @@
 //! Plans, restores and verifies a table.
 
+use reinstate_plugin::portable::{Portable, TableAttributes};
 use reinstate_plugin::rows::{self, Field};
 use reinstate_plugin::tables::{self, Summary};
 use reinstate_plugin::{Counts, Failure, Finding, Object, ObjectName, Outlook, Target, declared_rows};
 
-use crate::attributes::TableAttributes;
 use crate::document;
-use crate::portable::Portable;
 
 /// Bytes a row takes in an index beside its keys, roughly.
 const INDEX_ROW_BYTES: u64 = 16;
