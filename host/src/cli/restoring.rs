@@ -235,7 +235,14 @@ fn succeeded(restore: &Restore, report: &Report) {
         escape(&into),
     ));
     let pause = report.switch_microseconds.unwrap_or_default();
-    line(&format!("Job {job}, switched in {}.{} ms", count(pause / 1000), pause % 1000 / 100));
+    let tries = match report.switch_attempts {
+        Some(attempts @ 2..) => format!(" after {} attempts", count(attempts.into())),
+        _ => String::new(),
+    };
+    line(&format!("Job {job}, switched in {}.{} ms{tries}", count(pause / 1000), pause % 1000 / 100));
+    if report.stage == Some(plan::StageKind::Database) {
+        line("It was staged in a database of its own, which has the live one's name now");
+    }
     for (old, new) in &report.renamed_objects {
         line(&format!("Moved {} to {}", escape(old), escape(new)));
     }
