@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::ObjectName;
+use crate::finding::Finding;
 
 /// What plugins may know of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,12 +19,15 @@ pub struct TargetInfo {
 }
 
 /// An object that is there already.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Existing {
     /// Changes when its definition changes.
     pub fingerprint: String,
     /// Why it cannot be moved aside or replaced, where it cannot (a virtual table, say).
     pub fixed: Option<String>,
+    /// Objects that are built on it and would stay behind, on what was replaced, unless they are restored, too. What is a part of it (an
+    /// index, a trigger) is none.
+    pub dependents: Vec<ObjectName>,
 }
 
 /// What a target can say of its health; rules turn what is wrong into findings. The default is that all is well.
@@ -62,10 +66,16 @@ pub struct Facts {
     pub schemas: BTreeSet<String>,
     /// Users and roles, whatever their kind.
     pub principals: BTreeSet<String>,
+    /// The user or role that restores, where the target knows one: it is never changed.
+    pub identity: Option<String>,
     /// Extensions and languages that can be had, as `extension:NAME` and `language:NAME`; `None` where the target has no such thing.
     pub available: Option<BTreeSet<String>>,
     /// Why the work cannot be done in a database of its own; `None` where it can.
     pub no_stage_database: Option<String>,
+    /// Why rows cannot be added to objects that are there already; `None` where they can.
+    pub no_fill: Option<String>,
+    /// What the target itself has to say before a restore (encodings that differ, say); shown as it is.
+    pub warnings: Vec<Finding>,
     /// How it is.
     pub health: Health,
 }
