@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::ObjectName;
+use crate::finding::Finding;
 
 /// What plugins may know of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,13 +19,14 @@ pub struct TargetInfo {
 }
 
 /// An object that is there already.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Existing {
     /// Changes when its definition changes.
     pub fingerprint: String,
     /// Why it cannot be moved aside or replaced, where it cannot (a virtual table, say).
     pub fixed: Option<String>,
-    /// Other objects that are built on it and keep using it when it is moved aside: views, foreign keys, functions.
+    /// Objects that are built on it and would stay behind, on what was replaced, unless they are restored, too. What is a part of it (an
+    /// index, a trigger) is none.
     pub dependents: Vec<ObjectName>,
 }
 
@@ -62,18 +64,22 @@ pub struct Facts {
     pub objects: BTreeMap<ObjectName, Existing>,
     /// Every schema there is.
     pub schemas: BTreeSet<String>,
-    /// Schemas that are there and in which we may not create anything.
+    /// Those of them in which we may not create anything.
     pub closed_schemas: BTreeSet<String>,
     /// Users and roles, whatever their kind.
     pub principals: BTreeSet<String>,
+    /// The user or role that restores, where the target knows one: it is never changed.
+    pub identity: Option<String>,
+    /// The encoding of its texts, in its own word: `UTF8`; `None` where it is not known or can be chosen.
+    pub encoding: Option<String>,
     /// Extensions and languages that can be had, as `extension:NAME` and `language:NAME`; `None` where the target has no such thing.
     pub available: Option<BTreeSet<String>>,
     /// Why the work cannot be done in a database of its own; `None` where it can.
     pub no_stage_database: Option<String>,
-    /// Who we are to the target: the role that everything is done as.
-    pub identity: Option<String>,
-    /// The encoding of its texts, in its own words: `UTF8`.
-    pub encoding: Option<String>,
+    /// Why rows cannot be added to objects that are there already; `None` where they can.
+    pub no_fill: Option<String>,
+    /// What the target itself has to say before a restore (encodings that differ, say); shown as it is.
+    pub warnings: Vec<Finding>,
     /// How it is.
     pub health: Health,
 }

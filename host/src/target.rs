@@ -113,6 +113,8 @@ pub struct Counts {
 pub struct Switched {
     /// How long nobody could read or write.
     pub pause: Duration,
+    /// How often it was tried, the last time included.
+    pub attempts: u32,
 }
 
 /// A live system that backups are restored into.

@@ -42,10 +42,10 @@ pub(super) async fn run(cli: Cli) -> u8 {
         Command::Backup { command: BackupCommand::Create { from, output, naming } } => {
             create(&from, &output, naming, json)
         }
-        Command::Jobs { into } => jobs(&into.into, json),
-        Command::Abort { job, into } => abort(&job, &into.into, json),
-        Command::Undo { job, into } => undo(&job, &into.into, json),
-        Command::Discard { job, into } => discard(&job, &into.into, json),
+        Command::Jobs { into } => into.location().and_then(|into| jobs(&into, json)),
+        Command::Abort { job, into } => into.location().and_then(|into| abort(&job, &into, json)),
+        Command::Undo { job, into } => into.location().and_then(|into| undo(&job, &into, json)),
+        Command::Discard { job, into } => into.location().and_then(|into| discard(&job, &into, json)),
         Command::Plugin { command } => plugins(command, json),
         Command::Completions { shell } => completions(shell, json),
     };

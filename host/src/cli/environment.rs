@@ -27,7 +27,8 @@ pub(super) fn target(location: &str) -> Result<Arc<dyn Target>> {
         // What was written is not repeated: it may be a URL with a password.
         other => {
             let scheme = other.map_or_else(String::new, |(scheme, _)| format!(" `{}:`", escape(scheme)));
-            let message = format!("There is no kind of target{scheme}; targets are written sqlite:PATH or postgres://…");
+            let message =
+                format!("There is no kind of target{scheme}; targets are written sqlite:PATH or postgres://…");
             Err(Error::new("usage", message).next("reinstate help"))
         }
     }

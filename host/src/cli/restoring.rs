@@ -11,8 +11,9 @@ use crate::error::{Error, Result};
 use crate::plan::{self, Plan};
 use crate::restore::{self, Host, Report, ReportedFinding, Restore, Settings, Status, Watch};
 
-use super::args::{Into, PlanArgs, PluginArgs, ReadArgs};
+use super::args::{Into, PluginArgs, ReadArgs};
 use super::environment;
+use super::options::PlanArgs;
 use super::output::{explain, line, value};
 use crate::text::{bytes, count, counted, escape, quote};
 
@@ -28,8 +29,9 @@ pub(super) async fn restore(
     json: bool,
 ) -> u8 {
     let prepared = async {
-        let restore = restore_of(open(archive, reading, true)?, &into.into, plugins, Settings::default())?;
-        let plan = restore::plan(&restore, &options.into()).await?;
+        let options = options.options()?;
+        let restore = restore_of(open(archive, reading, true)?, &into.location()?, plugins, Settings::default())?;
+        let plan = restore::plan(&restore, &options).await?;
         Ok((restore, plan))
     };
     match prepared.await {
@@ -37,7 +39,7 @@ pub(super) async fn restore(
             let report = carry_out(&restore, Job::New(&plan), json).await;
             finish(&restore, report, json)
         }
-        Err(error) => not_started(error, archive, &into.into, json),
+        Err(error) => not_started(error, archive, into.written(), json),
     }
 }
 
@@ -52,9 +54,10 @@ pub(super) async fn plan(
     json: bool,
 ) -> Result<u8> {
     // A saved plan names its archive, so one that came on standard input must stay to be found.
+    let options = options.options()?;
     let archive = open(archive, reading, output.is_some())?;
-    let restore = restore_of(archive, &into.into, plugins, Settings::default())?;
-    let plan = restore::plan(&restore, &options.into()).await?;
+    let restore = restore_of(archive, &into.location()?, plugins, Settings::default())?;
+    let plan = restore::plan(&restore, &options).await?;
     if let Some(path) = &output {
         std::fs::write(path, plan.to_json())
             .map_err(|error| Error::new("host.io", format!("{} cannot be written: {error}", path.display())))?;
@@ -97,18 +100,19 @@ fn read_plan(path: &std::path::Path) -> Result<Plan> {
 /// `reinstate resume`
 pub(super) async fn resume(job: &str, into: &Into, reading: &ReadArgs, plugins: &PluginArgs, json: bool) -> u8 {
     let prepared = || {
-        let target = environment::target(&into.into)?;
+        let into = into.location()?;
+        let target = environment::target(&into)?;
         let record = restore::find_job(target.as_ref(), job)?;
         let archive = open(&record.archive, reading, false)?;
         let settings = serde_json::from_str(&record.settings).unwrap_or_default();
-        restore_of(archive, &into.into, plugins, settings)
+        restore_of(archive, &into, plugins, settings)
     };
     match prepared() {
         Ok(restore) => {
             let report = carry_out(&restore, Job::Interrupted(job), json).await;
             finish(&restore, report, json)
         }
-        Err(error) => not_started(error.next(format!("reinstate jobs --into {}", quote(&into.into))), "", "", json),
+        Err(error) => not_started(error.next(format!("reinstate jobs --into {}", quote(into.written()))), "", "", json),
     }
 }
 
@@ -235,7 +239,14 @@ fn succeeded(restore: &Restore, report: &Report) {
         escape(&into),
     ));
     let pause = report.switch_microseconds.unwrap_or_default();
-    line(&format!("Job {job}, switched in {}.{} ms", count(pause / 1000), pause % 1000 / 100));
+    let tries = match report.switch_attempts {
+        Some(attempts @ 2..) => format!(" after {} attempts", count(attempts.into())),
+        _ => String::new(),
+    };
+    line(&format!("Job {job}, switched in {}.{} ms{tries}", count(pause / 1000), pause % 1000 / 100));
+    if report.stage == Some(plan::StageKind::Database) {
+        line("It was staged in a database of its own, which has the live one's name now");
+    }
     for (old, new) in &report.renamed_objects {
         line(&format!("Moved {} to {}", escape(old), escape(new)));
     }

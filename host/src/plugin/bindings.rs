@@ -3,3 +3,15 @@
 #![allow(missing_docs, unreachable_pub, reason = "Generated code")]
 
 wasmtime::component::bindgen!({ path: "../wit", world: "handler-plugin" });
+
+/// What layouts have beside handlers; the values of both are the same types.
+pub mod layouts {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "layout-plugin",
+        with: {
+            "reinstate:plugin/types": super::reinstate::plugin::types,
+            "reinstate:plugin/log": super::reinstate::plugin::log,
+        },
+    });
+}

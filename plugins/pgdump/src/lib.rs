@@ -1,1 +1,9 @@
 //! Reads pg_dump archives (custom, directory and tar formats, and scripts of roles) and restores what they hold.
+
+pub mod attributes;
+pub mod kinds;
+mod layout;
+
+pub use layout::PgDump;
+
+reinstate_plugin::export_layout!(PgDump);

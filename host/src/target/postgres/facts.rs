@@ -108,6 +108,8 @@ fn facts(settings: &Settings, server: &Server, contents: Contents, health: Healt
         principals: server.roles.values().map(|role| role.name.clone()).collect(),
         available: Some(server.available.clone()),
         no_stage_database: None,
+        no_fill: None,
+        warnings: Vec::new(),
         identity: Some(server.user.clone()),
         encoding: None,
         health,

@@ -114,10 +114,11 @@ impl Files<'_> {
 fn connector(mode: &str, files: &Files<'_>) -> Result<MakeRustlsConnect> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = verifier::new(trust(mode, files)?, Arc::clone(&provider))?;
-    let versions = match files.parameters.choice("ssl_min_protocol_version", &["TLSv1.2", "TLSv1", "TLSv1.1", "TLSv1.3"])? {
-        "TLSv1.3" => vec![&TLS13],
-        _ => vec![&TLS13, &TLS12],
-    };
+    let versions =
+        match files.parameters.choice("ssl_min_protocol_version", &["TLSv1.2", "TLSv1", "TLSv1.1", "TLSv1.3"])? {
+            "TLSv1.3" => vec![&TLS13],
+            _ => vec![&TLS13, &TLS12],
+        };
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&versions)
         .map_err(|error| Error::new("host.internal", format!("TLS cannot be set up: {error}")))?
@@ -128,7 +129,8 @@ fn connector(mode: &str, files: &Files<'_>) -> Result<MakeRustlsConnect> {
         None => builder.with_no_client_auth(),
         Some(certificate) => {
             let key = files.find("sslkey", "postgresql.key").ok_or_else(|| {
-                let message = format!("The client certificate {} has no key; name it with sslkey", certificate.display());
+                let message =
+                    format!("The client certificate {} has no key; name it with sslkey", certificate.display());
                 Error::new("usage", message)
             })?;
             let (chain, secret) = (certificates::chain(&certificate)?, certificates::key(&key)?);

@@ -36,7 +36,9 @@ fn not_writable(server: &Server) -> Option<String> {
     if server.is_standby {
         return Some("the server is a standby, which is in recovery".to_owned());
     }
-    server.reads_only.then(|| "default_transaction_read_only is on, for the server, the database or the role".to_owned())
+    server
+        .reads_only
+        .then(|| "default_transaction_read_only is on, for the server, the database or the role".to_owned())
 }
 
 /// Of the server's disk, when that is ours too: the server tells us its folder, and is reached without a network.
@@ -55,7 +57,12 @@ fn not_ready(server: &Server) -> Vec<String> {
     let lagging = server.standbys.iter().filter(|standby| standby.state != "streaming");
     let mut nodes: Vec<String> =
         lagging.map(|standby| format!("standby {} ({})", standby.name, standby.state)).collect();
-    nodes.extend(server.waiting_slots.iter().map(|slot| format!("the standby of replication slot {slot}, which is not connected")));
+    nodes.extend(
+        server
+            .waiting_slots
+            .iter()
+            .map(|slot| format!("the standby of replication slot {slot}, which is not connected")),
+    );
     if let Some(names) = &server.synchronous
         && !server.standbys.iter().any(|standby| standby.is_synchronous)
     {

@@ -38,5 +38,8 @@ pub(super) fn read(connection: &mut Connection, server: &Server, database: &str)
 /// Jobs whose stage is a database: `shop_reinstate_r-…` beside `shop`.
 fn beside<'a>(server: &'a Server, database: &'a str) -> impl Iterator<Item = String> + 'a {
     let prefix = format!("{database}_reinstate_");
-    server.beside.iter().filter_map(move |name| name.strip_prefix(&prefix).filter(|job| job.starts_with("r-")).map(str::to_owned))
+    server
+        .beside
+        .iter()
+        .filter_map(move |name| name.strip_prefix(&prefix).filter(|job| job.starts_with("r-")).map(str::to_owned))
 }

@@ -118,11 +118,9 @@ impl Server {
                 self.roles.insert(oid, Role { name, can_login, is_ours, may_alter, mark: cells.text()? });
             }
             "available" => drop(self.available.insert(cells.text()?)),
-            "standby" => self.standbys.push(Standby {
-                name: cells.text()?,
-                state: cells.text()?,
-                is_synchronous: cells.flag()?,
-            }),
+            "standby" => {
+                self.standbys.push(Standby { name: cells.text()?, state: cells.text()?, is_synchronous: cells.flag()? })
+            }
             "slot" => self.waiting_slots.push(cells.text()?),
             "holder" => self.holder = Some(cells.text()?),
             "beside" => self.beside.push(cells.text()?),

@@ -81,19 +81,29 @@ pub(super) fn list(parameters: &Parameters, there: &dyn Fn(&Path, u16) -> bool) 
         let message = format!("The target has {} hosts and {} numeric addresses for them", hosts.len(), numbers.len());
         return Err(Error::new("usage", message));
     }
-    ports.into_iter().enumerate().map(|(place, port)| {
-        let pick = |list: &Option<Vec<&str>>| list.as_ref().and_then(|list| list.get(place).copied()).unwrap_or("").to_owned();
-        let (mut host, number) = (pick(&hosts), pick(&numbers));
-        let wrong = |_| Error::new("usage", format!("The parameter hostaddr wants a numeric address, not `{number}`"));
-        let at = if number.is_empty() { None } else { Some(number.parse().map_err(wrong)?) };
-        if host.starts_with('@') {
-            return Err(Error::new("usage", format!("The abstract socket `{host}` is not supported; name a folder")));
-        }
-        if host.is_empty() {
-            host = if at.is_some() { number } else { default(port, there) };
-        }
-        Ok(Address { host, at, port, password: None })
-    }).collect()
+    ports
+        .into_iter()
+        .enumerate()
+        .map(|(place, port)| {
+            let pick = |list: &Option<Vec<&str>>| {
+                list.as_ref().and_then(|list| list.get(place).copied()).unwrap_or("").to_owned()
+            };
+            let (mut host, number) = (pick(&hosts), pick(&numbers));
+            let wrong =
+                |_| Error::new("usage", format!("The parameter hostaddr wants a numeric address, not `{number}`"));
+            let at = if number.is_empty() { None } else { Some(number.parse().map_err(wrong)?) };
+            if host.starts_with('@') {
+                return Err(Error::new(
+                    "usage",
+                    format!("The abstract socket `{host}` is not supported; name a folder"),
+                ));
+            }
+            if host.is_empty() {
+                host = if at.is_some() { number } else { default(port, there) };
+            }
+            Ok(Address { host, at, port, password: None })
+        })
+        .collect()
 }
 
 fn default(port: u16, there: &dyn Fn(&Path, u16) -> bool) -> String {

@@ -55,7 +55,8 @@ fn keep_alive(config: &mut Config, parameters: &Parameters) -> Result<()> {
     if let Some(on) = parameters.number::<i64>("keepalives")? {
         config.keepalives(on != 0);
     }
-    let seconds = |name| Ok::<_, Error>(parameters.number::<u64>(name)?.filter(|value| *value > 0).map(Duration::from_secs));
+    let seconds =
+        |name| Ok::<_, Error>(parameters.number::<u64>(name)?.filter(|value| *value > 0).map(Duration::from_secs));
     if let Some(idle) = seconds("keepalives_idle")? {
         config.keepalives_idle(idle);
     }

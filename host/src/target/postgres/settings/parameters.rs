@@ -70,7 +70,8 @@ impl Parameters {
             return self.put("sslmode", "require", place);
         }
         let Some((known, _)) = KNOWN.iter().find(|(known, _)| *known == name) else {
-            let known: Vec<&str> = KNOWN.iter().map(|(known, _)| *known).filter(|name| !REFUSED.contains(name)).collect();
+            let known: Vec<&str> =
+                KNOWN.iter().map(|(known, _)| *known).filter(|name| !REFUSED.contains(name)).collect();
             let message =
                 format!("{place} has the parameter `{name}`, which is not known; known are {}", known.join(", "));
             return Err(Error::new("usage", message));
@@ -105,9 +106,8 @@ impl Parameters {
     /// The value, which must be one of `choices`; the first of them when absent.
     pub(crate) fn choice<'a>(&self, name: &str, choices: &[&'a str]) -> Result<&'a str> {
         let Some(value) = self.get(name) else { return Ok(choices.first().copied().unwrap_or_default()) };
-        let wrong = || {
-            Error::new("usage", format!("The parameter {name} is one of {}, not `{value}`", choices.join(", ")))
-        };
+        let wrong =
+            || Error::new("usage", format!("The parameter {name} is one of {}, not `{value}`", choices.join(", ")));
         choices.iter().find(|choice| **choice == value).copied().ok_or_else(wrong)
     }
 }

@@ -8,9 +8,10 @@ const PLACE: &str = "The target";
 
 /// The parameters that the text names. Errors never repeat it: it may hold a password.
 pub(super) fn parse(text: &str) -> Result<Parameters> {
-    let rest = text.strip_prefix("postgres:").or_else(|| text.strip_prefix("postgresql:")).ok_or_else(|| {
-        Error::new("usage", "A PostgreSQL target is written postgres://[USER@]HOST[:PORT]/DATABASE")
-    })?;
+    let rest = text
+        .strip_prefix("postgres:")
+        .or_else(|| text.strip_prefix("postgresql:"))
+        .ok_or_else(|| Error::new("usage", "A PostgreSQL target is written postgres://[USER@]HOST[:PORT]/DATABASE"))?;
     match rest.strip_prefix("//") {
         Some(url) => parse_url(url),
         None => {
@@ -94,7 +95,10 @@ fn host_and_port(text: &str) -> Result<(&str, &str)> {
 /// Takes `%2F` and its like back.
 fn decoded(text: &str) -> Result<String> {
     let wrong = || {
-        Error::new("usage", "A % in the target's URL is not followed by two hexadecimal digits of UTF-8; write % as %25")
+        Error::new(
+            "usage",
+            "A % in the target's URL is not followed by two hexadecimal digits of UTF-8; write % as %25",
+        )
     };
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -119,7 +123,8 @@ pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>> {
     let mut pairs = Vec::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
-        let wrong = || Error::new("usage", "A parameter of the target has no value; write postgres:KEY=VALUE KEY=VALUE");
+        let wrong =
+            || Error::new("usage", "A parameter of the target has no value; write postgres:KEY=VALUE KEY=VALUE");
         let (key, after) = rest.split_once('=').ok_or_else(wrong)?;
         let key = key.trim_end();
         if key.is_empty() || key.contains(char::is_whitespace) {

@@ -25,7 +25,8 @@ pub(super) fn key(file: &Path) -> Result<PrivateKeyDer<'static>> {
         return Err(Error::new("usage", message));
     }
     PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| {
-        let message = format!("{} holds no private key that can be used (without a passphrase): {error}", file.display());
+        let message =
+            format!("{} holds no private key that can be used (without a passphrase): {error}", file.display());
         Error::new("usage", message)
     })
 }

@@ -1,38 +1,84 @@
 //! A table's definition as the target takes it: as it is in the target's own dialect, else what is surely portable.
 
-use reinstate_plugin::rows::{Field, Presence};
-use reinstate_plugin::tables::{Column, Definition, ForeignKey, Index, IndexColumn};
-use reinstate_plugin::{Finding, Object, Target};
+use serde::{Deserialize, Serialize};
 
-use crate::attributes::{TableAttributes, Trigger};
-use crate::dialect::{self, Default, Passage, Translator};
+use crate::dialect::{self, Passage, Translator};
+use crate::rows::{Field, Presence};
+use crate::tables::{Check, Column, Definition, ForeignKey, Index, IndexColumn, Key};
+use crate::{Finding, Object, Target};
+
+/// The attributes of a table. Its expressions are in the archive's dialect.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableAttributes {
+    /// In the table's order.
+    pub columns: Vec<Column>,
+    /// At most one.
+    pub primary_key: Option<Key>,
+    /// Unique constraints.
+    #[serde(default)]
+    pub uniques: Vec<Key>,
+    /// Conditions of its rows.
+    #[serde(default)]
+    pub checks: Vec<Check>,
+    /// References to other tables.
+    #[serde(default)]
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Indexes that no constraint makes.
+    #[serde(default)]
+    pub indexes: Vec<Index>,
+    /// In the archive's dialect.
+    #[serde(default)]
+    pub triggers: Vec<Trigger>,
+    /// The largest number given so far where the primary key is automatic.
+    pub last_number: Option<i64>,
+    /// Words of the dialect: `strict`.
+    #[serde(default)]
+    pub options: Vec<String>,
+}
+
+/// A trigger.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trigger {
+    /// What it is called.
+    pub name: String,
+    /// The whole statement.
+    pub statement: String,
+}
 
 /// What a target can be given, and what it cannot.
 #[derive(Debug)]
-pub(crate) struct Portable {
-    pub(crate) definition: Definition,
-    pub(crate) indexes: Vec<Index>,
-    pub(crate) triggers: Vec<Trigger>,
+pub struct Portable {
+    /// The table itself.
+    pub definition: Definition,
+    /// Indexes, made after the rows.
+    pub indexes: Vec<Index>,
+    /// Triggers, in the target's own dialect.
+    pub triggers: Vec<Trigger>,
     /// What entries hold.
-    pub(crate) fields: Vec<Field>,
-    pub(crate) left_out: Vec<LeftOut>,
+    pub fields: Vec<Field>,
+    /// What the target is not given.
+    pub left_out: Vec<LeftOut>,
     from: String,
     to: String,
 }
 
 /// A piece of the definition that the target does not get.
 #[derive(Debug, PartialEq)]
-pub(crate) struct LeftOut {
+pub struct LeftOut {
     code: &'static str,
     /// What it is: `The default of column `a``.
-    what: String,
+    pub what: String,
     /// As the archive has it.
     text: String,
-    why: String,
+    /// Why, where there is more to say.
+    pub why: String,
 }
 
 impl Portable {
-    pub(crate) fn of(attributes: TableAttributes, object: &Object, target: &Target) -> Self {
+    /// What the target can be given of `attributes`, whose expressions are in `object.dialect`.
+    pub fn of(attributes: TableAttributes, object: &Object, target: &Target) -> Self {
         let passage = dialect::passage(&object.dialect, &target.dialect);
         let fields = attributes.columns.iter().map(Field::from).collect();
         let foreign_keys = attributes.foreign_keys.into_iter().map(|key| in_target(key, object, target)).collect();
@@ -66,7 +112,7 @@ impl Portable {
     }
 
     /// What the operator should know before anything is written.
-    pub(crate) fn findings(&self) -> Vec<Finding> {
+    pub fn findings(&self) -> Vec<Finding> {
         self.left_out.iter().map(|left_out| left_out.finding(&self.from, &self.to)).collect()
     }
 
@@ -154,13 +200,13 @@ fn translate_default(
         return;
     };
     let why = match translator.default(&default, column) {
-        Ok(Default::Value(expression)) => {
+        Ok(dialect::Default::Value(expression)) => {
             column.default = Some(expression);
             return;
         }
-        Ok(Default::Null) => return,
-        Ok(Default::Sequence) if automatic(&column.name) => return,
-        Ok(Default::Sequence) => {
+        Ok(dialect::Default::Null) => return,
+        Ok(dialect::Default::Sequence) if automatic(&column.name) => return,
+        Ok(dialect::Default::Sequence) => {
             "it takes numbers from a sequence, and the column alone is not the primary key".to_owned()
         }
         Err(why) => why,
@@ -223,7 +269,7 @@ impl LeftOut {
 
 #[cfg(test)]
 mod tests {
-    use reinstate_plugin::{ObjectName, Severity};
+    use crate::{ObjectName, Severity};
 
     use super::*;
 

@@ -5,7 +5,7 @@
 //! depend on collations), dates, patterns and everything else is refused with a reason. Columns are known with their
 //! types, so that a target which compares a text with a number in its own way never gets to do so.
 
-use reinstate_plugin::tables::{Column, ValueType};
+use crate::tables::{Column, ValueType};
 
 mod parser;
 mod tokens;
@@ -15,7 +15,7 @@ use tokens::{Token, tokens};
 
 /// How expressions get from the archive to the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Passage {
+pub enum Passage {
     /// The target's own dialect.
     AsIs,
     /// Another one: only what both understand alike.
@@ -25,7 +25,7 @@ pub(crate) enum Passage {
 }
 
 /// How a dialect's expressions reach a target that understands `to`.
-pub(crate) fn passage(from: &str, to: &str) -> Passage {
+pub fn passage(from: &str, to: &str) -> Passage {
     match (named(from), named(to)) {
         // An archive without a dialect has no expressions.
         ("", _) => Passage::AsIs,
@@ -36,7 +36,7 @@ pub(crate) fn passage(from: &str, to: &str) -> Passage {
 }
 
 /// The dialect's name: `postgres` is what some call `postgresql`.
-pub(crate) fn named(dialect: &str) -> &str {
+pub fn named(dialect: &str) -> &str {
     if dialect == "postgres" { "postgresql" } else { dialect }
 }
 

@@ -1,6 +1,6 @@
 //! Reads an expression and writes it again in words that every dialect has.
 
-use reinstate_plugin::tables::{Column, ValueType};
+use crate::tables::{Column, ValueType};
 
 use super::tokens::Token;
 

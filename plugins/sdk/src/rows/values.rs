@@ -1,4 +1,4 @@
-//! One column of indexed CSV as an Arrow array: the second pass, one tight loop for each type.
+//! One column of indexed text as an Arrow array: the second pass, one tight loop for each type.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use arrow_array::{
 use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field as ArrowField, UnionFields, UnionMode};
 
-use super::index::{Index, Span};
-use crate::rows::Field;
+use super::Field;
+use super::span::Span;
 use crate::tables::ValueType;
 
 /// A field that is no value of its column's type.
@@ -26,7 +26,7 @@ pub(super) struct BadValue {
 type Values = Result<ArrayRef, BadValue>;
 
 /// The column as batches have it. Whether NULL is allowed is the table's matter.
-pub(in crate::rows) fn arrow_field(field: &Field) -> ArrowField {
+pub(super) fn arrow_field(field: &Field) -> ArrowField {
     ArrowField::new(&field.name, arrow_type(field.values), true)
 }
 
@@ -52,8 +52,22 @@ fn any_fields() -> UnionFields {
     ])
 }
 
+/// How bytes are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Binary {
+    /// `\x` and pairs of hexadecimal digits.
+    Hex,
+    /// That, or PostgreSQL's older form: text in which `\\` is a backslash and `\ooo` any byte.
+    HexOrEscaped,
+}
+
 /// The fields as values of that type.
-pub(super) fn column(values: ValueType, bytes: &[u8], spans: impl Iterator<Item = Span> + Clone) -> Values {
+pub(super) fn column(
+    values: ValueType,
+    binary: Binary,
+    bytes: &[u8],
+    spans: impl Iterator<Item = Span> + Clone,
+) -> Values {
     match values {
         ValueType::Boolean => booleans(bytes, spans),
         ValueType::Integer => {
@@ -65,15 +79,16 @@ pub(super) fn column(values: ValueType, bytes: &[u8], spans: impl Iterator<Item 
             Ok(Arc::new(Float64Array::new(values, nulls)))
         }
         ValueType::Text => Ok(Arc::new(texts(bytes, spans)?)),
-        ValueType::Bytes => binaries(bytes, spans),
+        ValueType::Bytes => binaries(bytes, binary, spans),
         ValueType::Any => any(bytes, spans),
     }
 }
 
 /// So many NULLs of that type.
-pub(in crate::rows) fn nulls(values: ValueType, rows: usize) -> ArrayRef {
+pub(super) fn nulls(values: ValueType, rows: usize) -> ArrayRef {
     // NULL is a value of every type.
-    column(values, &[], Index::default().column(None, 0, rows)).unwrap_or_else(|_| Arc::new(NullArray::new(rows)))
+    column(values, Binary::Hex, &[], std::iter::repeat_n(Span::NULL, rows))
+        .unwrap_or_else(|_| Arc::new(NullArray::new(rows)))
 }
 
 fn booleans(bytes: &[u8], spans: impl Iterator<Item = Span>) -> Values {
@@ -162,13 +177,22 @@ fn texts(bytes: &[u8], spans: impl Iterator<Item = Span> + Clone) -> Result<Stri
     })
 }
 
-fn binaries(bytes: &[u8], spans: impl Iterator<Item = Span> + Clone) -> Values {
+fn binaries(bytes: &[u8], binary: Binary, spans: impl Iterator<Item = Span> + Clone) -> Values {
     let expected = "bytes (`\\x` and pairs of hexadecimal digits)";
-    let length = spans.clone().map(|span| (span.end() - span.start()) / 2).sum();
+    let length = |span: Span| span.end() - span.start();
+    let length = match binary {
+        Binary::Hex => spans.clone().map(|span| length(span) / 2).sum(),
+        Binary::HexOrEscaped => spans.clone().map(length).sum(),
+    };
     let mut parts = Parts::with_capacity(spans.size_hint().0, length);
     for (row, span) in spans.enumerate() {
         if !span.is_null() {
-            parts.decode(span.raw(bytes)).ok_or(BadValue { row, span, expected })?;
+            let raw = span.raw(bytes);
+            let decoded = match binary {
+                Binary::HexOrEscaped if !raw.starts_with(b"\\x") => parts.decode_escaped(raw),
+                _ => parts.decode(raw),
+            };
+            decoded.ok_or(BadValue { row, span, expected })?;
         }
         parts.end(span);
     }
@@ -257,6 +281,25 @@ impl Parts {
         for [high, low] in pairs {
             self.values[self.length] = digit(*high)? << 4 | digit(*low)?;
             self.length += 1;
+        }
+        Some(())
+    }
+
+    /// Appends what PostgreSQL's older form of bytes stands for.
+    fn decode_escaped(&mut self, text: &[u8]) -> Option<()> {
+        let mut rest = text;
+        while let Some((first, after)) = rest.split_first() {
+            let (byte, after) = match (first, after) {
+                (b'\\', [b'\\', after @ ..]) => (b'\\', after),
+                (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..]) => {
+                    ((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'), after)
+                }
+                (b'\\', _) => return None,
+                (byte, after) => (*byte, after),
+            };
+            self.values[self.length] = byte;
+            self.length += 1;
+            rest = after;
         }
         Some(())
     }
