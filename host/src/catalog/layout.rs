@@ -73,7 +73,8 @@ fn check_entry(archive: &Archive, entry: &Entry) -> Result<Result<(), String>> {
         return Ok(Err("gave an entry that is nowhere".to_owned()));
     };
     let Some(member) = archive.member(&stored.member) else {
-        let message = format!("The archive does not hold {}, which its own contents name", stored.member.escape_debug());
+        let message =
+            format!("The archive does not hold {}, which its own contents name", stored.member.escape_debug());
         return Err(Error::new("archive.entry_missing", message));
     };
     let (end, width) = match stored.extent {
@@ -222,6 +223,8 @@ impl Sum {
             Compression::Zstd => 4,
         };
         let length = if *exact { entry.bytes } else { 0 };
-        [sort, offset, other, compression, u64::from(*exact), length].into_iter().for_each(|number| self.number(number));
+        [sort, offset, other, compression, u64::from(*exact), length]
+            .into_iter()
+            .for_each(|number| self.number(number));
     }
 }

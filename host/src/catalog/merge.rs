@@ -13,7 +13,10 @@ impl Catalog {
     /// this one's plugins cannot restore.
     pub fn merge(self, globals: Self) -> Result<Self> {
         let refuse = |why: &str| {
-            let message = format!("The backups {} and {} cannot be restored as one: {why}", self.backup.name, globals.backup.name);
+            let message = format!(
+                "The backups {} and {} cannot be restored as one: {why}",
+                self.backup.name, globals.backup.name
+            );
             Error::new("catalog.not_mergeable", message)
         };
         if self.layout != globals.layout {

@@ -14,7 +14,11 @@ const WAITING: usize = 3;
 /// Gives one entry's chunks. An entry of one chunk is read where it is asked for; a second one starts the thread, which ends with
 /// the entry or when this is dropped.
 pub(super) enum Pump {
-    Here { reader: Box<Reader>, begun: bool, compressed: bool },
+    Here {
+        reader: Box<Reader>,
+        begun: bool,
+        compressed: bool,
+    },
     Aside(Aside),
     /// After an error.
     Broken,
@@ -54,7 +58,8 @@ impl Pump {
 impl Aside {
     fn start(reader: Box<Reader>) -> Result<Self, Fault> {
         let (sender, chunks) = sync_channel(WAITING);
-        let thread = thread::Builder::new().name("reinstate-inflate".to_owned()).spawn(move || pump(reader, &sender))?;
+        let thread =
+            thread::Builder::new().name("reinstate-inflate".to_owned()).spawn(move || pump(reader, &sender))?;
         Ok(Self { chunks: Some(chunks), thread: Some(thread) })
     }
 

@@ -48,9 +48,8 @@ pub(super) fn layout_only(called: &str, digest: &Digest) -> Described {
 pub(super) fn describe(guest: &Guest) -> Result<Described> {
     let state = State::new(Arc::clone(&guest.who), Arc::clone(&guest.limits), Cancel::default(), None);
     let instance = guest.start(state).map_err(silent)?;
-    let (_, answer) = instance.call(Phase::Describe, &mut Rest::default(), |exports, store| {
-        exports.handler()?.call_describe(store).map(Ok)
-    });
+    let (_, answer) = instance
+        .call(Phase::Describe, &mut Rest::default(), |exports, store| exports.handler()?.call_describe(store).map(Ok));
     let described = answer.and_then(believe).map_err(silent)?;
     Ok(Described { layout: guest.linked.layout.is_some(), ..described })
 }

@@ -66,9 +66,8 @@ fn recognise(guest: &Guest, archive: &Arc<Archive>, cancel: &Cancel) -> Result<O
     let mut state = State::new(Arc::clone(&guest.who), limits, cancel.clone(), None);
     state.container = Some(Container::new(Arc::clone(archive)));
     let instance = guest.start(state)?;
-    let (instance, answer) = instance.call(Phase::Recognise, &mut Rest::default(), |exports, store| {
-        exports.layout()?.call_recognise(store).map(Ok)
-    });
+    let (instance, answer) = instance
+        .call(Phase::Recognise, &mut Rest::default(), |exports, store| exports.layout()?.call_recognise(store).map(Ok));
     let answer = answer?;
     Ok(instance.filter(|_| answer.is_some()).map(|instance| Recognised { instance, who: Arc::clone(&guest.who) }))
 }

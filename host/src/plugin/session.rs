@@ -118,9 +118,8 @@ impl Session {
         self.cancel.check()?;
         let Some(instance) = self.instance.take() else { return Err(self.gone()) };
         let (object, target) = (&self.object, &self.target);
-        let (instance, result) = instance.call(phase, &mut self.rest, |exports, store| {
-            export(exports.handler()?, store, object, target)
-        });
+        let (instance, result) =
+            instance.call(phase, &mut self.rest, |exports, store| export(exports.handler()?, store, object, target));
         let used = instance.as_ref().map(|instance| instance.state().used).unwrap_or_default();
         self.instance = instance;
         let result = result.map_err(|error| self.place(error, phase));
