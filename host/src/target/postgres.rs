@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
+mod arrow;
 mod connection;
+mod contents;
+mod copy;
 mod documents;
+mod export;
 mod failure;
+mod fragment;
 mod placement;
 mod principals;
 mod routines;
@@ -12,6 +17,9 @@ mod settings;
 mod tables;
 mod views;
 mod work;
+
+#[cfg(test)]
+mod typed_tests;
 
 pub use settings::{Environment, Settings};
 
