@@ -139,11 +139,6 @@ pub(super) struct PlanArgs {
 }
 
 impl PlanArgs {
-    /// Where the archive with the roles is.
-    pub(super) fn globals(&self) -> Option<&str> {
-        self.globals.as_deref()
-    }
-
     /// What was asked for. Fails with `usage` for words of pg_restore that we have others for.
     pub(super) fn options(self) -> Result<Options> {
         if self.clean || self.if_exists {

@@ -109,6 +109,7 @@ pub const ALL: &[(&str, Kind, &str)] = &[
     ("target.changes_not_stored", Refused, "Committed changes are not stored on every node yet"),
     ("target.connection_lost", Stopped, "The connection to the target was lost"),
     ("target.connections_short", Refused, "The target has too few connections left"),
+    ("target.connections_used_up", Stopped, "The server has no connection left"),
     ("target.constraint", Failed, "A row breaks a constraint"),
     ("target.damaged", Failed, "The target's own data cannot be understood"),
     ("target.extension_missing", Refused, "The target's server has no such extension or language"),

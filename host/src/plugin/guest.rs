@@ -121,8 +121,8 @@ impl Instance {
         rest: &mut Rest,
         export: impl FnOnce(&Exports, &mut Store<State>) -> wasmtime::Result<Result<T, Failure>>,
     ) -> (Option<Self>, Result<T>) {
-        let (before, after) = phase.fail_points();
-        failpoint::hit(before);
+        let points = phase.fail_points();
+        points.iter().for_each(|(before, _)| failpoint::hit(before));
         self.store.data_mut().begin_call(phase, rest.work.take());
         self.store.set_epoch_deadline(LOOK_TICKS);
         let clock = Clock::start();
@@ -133,7 +133,7 @@ impl Instance {
         let result = settle(answer, state);
         rest.work = state.work.take();
         rest.keep(state.log.end_call(), self.store.data().limits.retained_bytes);
-        failpoint::hit(after);
+        points.iter().for_each(|(_, after)| failpoint::hit(after));
         ((!broken).then_some(self), result)
     }
 

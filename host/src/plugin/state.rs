@@ -48,16 +48,16 @@ impl Phase {
         matches!(self, Self::Recognise | Self::Open | Self::Objects)
     }
 
-    /// The fail points before and after the call.
-    pub(super) fn fail_points(self) -> (&'static str, &'static str) {
+    /// The fail points before and after the call; none for layouts, which are asked before there is anything to lose.
+    pub(super) fn fail_points(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Describe => ("plugin.describe", "plugin.describe.done"),
-            Self::Plan => ("plugin.plan", "plugin.plan.done"),
-            Self::Begin => ("plugin.begin", "plugin.begin.done"),
-            Self::Restore(_) => ("plugin.restore", "plugin.restore.done"),
-            Self::End => ("plugin.end", "plugin.end.done"),
-            Self::Verify => ("plugin.verify", "plugin.verify.done"),
-            Self::Recognise | Self::Open | Self::Objects => ("plugin.layout", "plugin.layout.done"),
+            Self::Describe => Some(("plugin.describe", "plugin.describe.done")),
+            Self::Plan => Some(("plugin.plan", "plugin.plan.done")),
+            Self::Begin => Some(("plugin.begin", "plugin.begin.done")),
+            Self::Restore(_) => Some(("plugin.restore", "plugin.restore.done")),
+            Self::End => Some(("plugin.end", "plugin.end.done")),
+            Self::Verify => Some(("plugin.verify", "plugin.verify.done")),
+            Self::Recognise | Self::Open | Self::Objects => None,
         }
     }
 }
@@ -188,6 +188,11 @@ impl State {
             self.fault.get_or_insert(error);
             failure
         })
+    }
+
+    /// As [`State::call`], for functions that have no failure to answer with: the plugin is stopped.
+    pub(super) fn call_or_stop<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T>) -> wasmtime::Result<T> {
+        self.call(act).map_err(|failure| wasmtime::format_err!("{}", failure.message))
     }
 
     /// A write: refused while the plugin plans or verifies, and charged with what it carries.

@@ -6,12 +6,15 @@ use crate::error::{Error, Result};
 
 use super::{Facts, Job, Stage, Switched, Target};
 
+mod arrow;
 mod connection;
+mod contents;
+mod copy;
 mod documents;
+mod export;
 mod facts;
 mod failure;
-#[cfg(test)]
-mod local_server;
+mod fragment;
 mod placement;
 mod principals;
 mod routines;
@@ -20,6 +23,11 @@ mod tables;
 mod tls;
 mod views;
 mod work;
+
+#[cfg(test)]
+mod local_server;
+#[cfg(test)]
+mod typed_tests;
 
 pub use settings::{Environment, Settings};
 

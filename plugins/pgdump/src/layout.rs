@@ -19,7 +19,7 @@ mod input;
 mod items;
 mod objects;
 mod script;
-mod sql;
+pub(crate) mod sql;
 #[cfg(test)]
 mod tests;
 mod toc;

@@ -21,7 +21,9 @@ const READ_BYTES: u32 = 1 << 20;
 /// How many times over a layout may read the archive, in calls that count as progress; a few bytes of a large chunk may be all
 /// it wanted. One that reads on without an end runs into its deadline.
 const TIMES: u64 = 16;
-const FLOOR: u64 = 1 << 30;
+const FLOOR: u64 = 64 << 20;
+/// What a read counts at least.
+const READ_COST: u64 = 4 << 10;
 
 /// The container that a layout reads, and how much it read so far.
 pub(in crate::plugin) struct Container {
@@ -45,19 +47,17 @@ impl Container {
         section?.read_to_end(&mut bytes).map_err(|error| {
             Error::new("archive.io", format!("The archive's {member} cannot be read: {error}")).entry(member)
         })?;
-        self.read = self.read.saturating_add(bytes.len() as u64);
+        self.read = self.read.saturating_add(READ_COST.max(bytes.len() as u64));
         Ok(Some(bytes.into()))
     }
 }
 
 impl Host for State {
-    fn members(&mut self) -> Vec<Member> {
-        let members = self.call(|state| {
+    fn members(&mut self) -> wasmtime::Result<Vec<Member>> {
+        self.call_or_stop(|state| {
             let members = state.container()?.archive.members();
             Ok(members.iter().map(|member| Member { path: member.path.clone(), size: member.size }).collect())
-        });
-        // What was refused is the call's result, whatever the plugin makes of no members.
-        members.unwrap_or_default()
+        })
     }
 
     fn read(&mut self, member: String, offset: u64, max: u32) -> Result<Vec<u8>, Failure> {

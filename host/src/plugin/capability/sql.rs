@@ -18,14 +18,12 @@ const ALL: &str = "all";
 const SHOWN: usize = 100;
 
 impl Host for State {
-    fn examine(&mut self, statements: String) -> Vec<Finding> {
-        let findings = self.call(|state| {
+    fn examine(&mut self, statements: String) -> wasmtime::Result<Vec<Finding>> {
+        self.call_or_stop(|state| {
             // Examining takes time in proportion to what is examined: charged like a write, or it would cost nothing.
             state.retain(statements.len().saturating_add(WRITE_COST))?;
             Ok(reach::examine(&statements).into_iter().map(|reach| finding(reach, &state.allow)).collect())
-        });
-        // What was refused is the call's result, whatever the plugin makes of no findings.
-        findings.unwrap_or_default()
+        })
     }
 
     fn execute(&mut self, statements: String, scope: Scope, undo: Option<String>) -> Result<(), Failure> {

@@ -9,7 +9,8 @@ use crate::target::definition::{
 };
 use crate::target::{Counts, Scope, Unit, Work};
 
-use super::connection::{Connection, CopyIn};
+use super::connection::Connection;
+use super::copy::Copying;
 use super::placement::Placement;
 use super::{documents, failure, principals, routines, tables, views};
 
@@ -20,8 +21,14 @@ pub(crate) struct PostgresWork {
     pub(crate) step: Step,
     pub(crate) unit: Unit,
     pub(crate) placement: Arc<Placement>,
-    /// The COPY that is being fed, and the table it fills.
-    pub(crate) copy: Option<(String, CopyIn)>,
+    /// The COPY that is being fed, and what earlier ones counted.
+    pub(crate) copy: Option<Copying>,
+    /// What the bytes of a COPY are encoded in, when the plugin has said it.
+    pub(crate) encoding: Option<String>,
+    /// The job's number in the bookkeeping.
+    pub(crate) job: i64,
+    /// The SQL dialect of the archive.
+    pub(crate) dialect: String,
 }
 
 impl PostgresWork {
@@ -32,7 +39,41 @@ impl PostgresWork {
 
     /// Keeps statements for the switch, and what takes them back. Commits with the unit.
     pub(crate) fn defer(&mut self, statements: &str, undo: Option<&str>) -> Result<()> {
-        let _ = (statements, undo);
+        let undo = undo.unwrap_or_default();
+        self.connection
+            .rows("INSERT INTO reinstate.deferred(statements, undo) VALUES ($1, $2)", &[&statements, &undo])
+            .map(drop)
+            .map_err(|fault| failure::failed(&fault, "Could not keep statements for the switch"))
+    }
+
+    /// Keeps statements for the end of the switch, when the objects are where they will be.
+    pub(crate) fn defer_last(&mut self, statements: &str, undo: Option<&str>) -> Result<()> {
+        self.defer(statements, undo)
+    }
+
+    /// The job's number in the bookkeeping.
+    pub(crate) fn job(&self) -> i64 {
+        self.job
+    }
+
+    /// The SQL dialect of the archive.
+    pub(crate) fn dialect(&self) -> &str {
+        &self.dialect
+    }
+
+    /// Whether tables of this unit can be loaded frozen: this job made them, and the server takes it.
+    pub(crate) fn may_freeze(&self) -> bool {
+        true
+    }
+
+    /// Whether the server takes binary COPY.
+    pub(crate) fn may_binary(&self) -> bool {
+        true
+    }
+
+    /// Refuses statements that would reach outside the stage and were not allowed to.
+    pub(crate) fn permit(&self, statements: &str) -> Result<()> {
+        let _ = statements;
         Ok(())
     }
 }
@@ -102,11 +143,13 @@ impl Work for PostgresWork {
         documents::blob_size(self, name)
     }
     fn execute(&mut self, statements: &str, scope: &Scope, undo: Option<&str>) -> Result<()> {
-        let _ = (statements, scope, undo);
-        Ok(())
+        let _ = (scope, undo);
+        let placed = self.placement.place(statements)?;
+        self.batch(&placed, "Could not run statements")
     }
-    fn commit(self: Box<Self>, counts: Counts) -> Result<()> {
+    fn commit(mut self: Box<Self>, counts: Counts) -> Result<()> {
         let _ = counts;
-        Ok(())
+        tables::finish(&mut self)?;
+        self.batch("COMMIT", "Could not commit")
     }
 }

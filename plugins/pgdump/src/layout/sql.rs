@@ -2,16 +2,16 @@
 
 /// A piece of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Token<'a> {
-    pub(super) sort: Sort,
+pub(crate) struct Token<'a> {
+    pub(crate) sort: Sort,
     /// As it stands in the statement.
-    pub(super) raw: &'a str,
+    pub(crate) raw: &'a str,
     /// Where it begins.
-    pub(super) at: usize,
+    pub(crate) at: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sort {
+pub(crate) enum Sort {
     /// A keyword, a name without quotes or a number.
     Word,
     /// A name in double quotes.
@@ -25,31 +25,31 @@ pub(super) enum Sort {
 }
 
 /// A table, a sequence or the like: its schema, where one is named, and its name.
-pub(super) type Qualified = (Option<String>, String);
+pub(crate) type Qualified = (Option<String>, String);
 
 /// The statement's pieces; comments and spaces are left out.
-pub(super) fn tokens(text: &str) -> Tokens<'_> {
+pub(crate) fn tokens(text: &str) -> Tokens<'_> {
     Tokens { text, at: 0 }
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Tokens<'a> {
+pub(crate) struct Tokens<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Token<'a> {
     /// Whether it is this keyword, given in lower case.
-    pub(super) fn is(&self, keyword: &str) -> bool {
+    pub(crate) fn is(&self, keyword: &str) -> bool {
         self.sort == Sort::Word && self.raw.eq_ignore_ascii_case(keyword)
     }
 
-    pub(super) fn is_symbol(&self, symbol: char) -> bool {
+    pub(crate) fn is_symbol(&self, symbol: char) -> bool {
         self.sort == Sort::Symbol && self.raw.starts_with(symbol)
     }
 
     /// What it names: without quotes, or in lower case.
-    pub(super) fn name(&self) -> Option<String> {
+    pub(crate) fn name(&self) -> Option<String> {
         match self.sort {
             Sort::Word => Some(self.raw.to_lowercase()),
             Sort::Quoted => Some(inner(self.raw, '"')?.replace("\"\"", "\"")),
@@ -58,7 +58,7 @@ impl<'a> Token<'a> {
     }
 
     /// The constant's value.
-    pub(super) fn literal(&self) -> Option<String> {
+    pub(crate) fn literal(&self) -> Option<String> {
         if self.sort != Sort::Literal {
             return None;
         }
@@ -73,7 +73,7 @@ impl<'a> Token<'a> {
     }
 
     /// Where it ends.
-    pub(super) fn end(&self) -> usize {
+    pub(crate) fn end(&self) -> usize {
         self.at + self.raw.len()
     }
 }
@@ -105,19 +105,19 @@ fn unescape(text: &str) -> String {
 
 impl<'a> Tokens<'a> {
     /// Goes on behind the end of the line.
-    pub(super) fn skip_line(&mut self) {
+    pub(crate) fn skip_line(&mut self) {
         self.at += self.text[self.at..].find('\n').map_or(self.text.len() - self.at, |line| line + 1);
     }
 
     /// A name, with its schema where there is one: `"a b".c`.
-    pub(super) fn qualified(&mut self) -> Option<Qualified> {
+    pub(crate) fn qualified(&mut self) -> Option<Qualified> {
         let mut names = self.names()?;
         let name = names.pop()?;
         Some((names.pop(), name))
     }
 
     /// The names of a path `a.b.c`.
-    pub(super) fn names(&mut self) -> Option<Vec<String>> {
+    pub(crate) fn names(&mut self) -> Option<Vec<String>> {
         let mut names = vec![self.next()?.name()?];
         let mut ahead = self.clone();
         while ahead.next().is_some_and(|token| token.is_symbol('.')) {
@@ -128,7 +128,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// Goes behind the next such keyword outside parentheses.
-    pub(super) fn behind(&mut self, keyword: &str) -> Option<()> {
+    pub(crate) fn behind(&mut self, keyword: &str) -> Option<()> {
         let mut depth = 0_usize;
         loop {
             let token = self.next()?;
@@ -142,7 +142,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// Goes behind these keywords where they come next; says whether they did.
-    pub(super) fn accept(&mut self, keywords: &[&str]) -> bool {
+    pub(crate) fn accept(&mut self, keywords: &[&str]) -> bool {
         let mut ahead = self.clone();
         let all = keywords.iter().all(|keyword| ahead.next().is_some_and(|token| token.is(keyword)));
         if all {
@@ -226,7 +226,7 @@ fn dollars(rest: &str) -> Option<usize> {
 }
 
 /// The table (or view) that a statement about a part of it names: `CREATE INDEX i ON ONLY s.t …`.
-pub(super) fn subject(desc: &str, definition: &str) -> Option<Qualified> {
+pub(crate) fn subject(desc: &str, definition: &str) -> Option<Qualified> {
     let mut tokens = tokens(definition);
     match desc {
         "INDEX" | "POLICY" | "TRIGGER" => tokens.behind("on")?,
@@ -241,7 +241,7 @@ pub(super) fn subject(desc: &str, definition: &str) -> Option<Qualified> {
 }
 
 /// The table whose column owns a sequence: `ALTER SEQUENCE s OWNED BY t.gen.big`.
-pub(super) fn owner_of_sequence(definition: &str) -> Option<Qualified> {
+pub(crate) fn owner_of_sequence(definition: &str) -> Option<Qualified> {
     let mut tokens = tokens(definition);
     tokens.behind("owned")?;
     tokens.accept(&["by"]).then_some(())?;
@@ -252,7 +252,7 @@ pub(super) fn owner_of_sequence(definition: &str) -> Option<Qualified> {
 }
 
 /// The table that another is attached to as a partition, and that other one.
-pub(super) fn attached(definition: &str) -> Option<(Qualified, Qualified)> {
+pub(crate) fn attached(definition: &str) -> Option<(Qualified, Qualified)> {
     // Old dumps attach in the statements that make the partition, the last one.
     let from = definition.rfind(" ATTACH PARTITION ")?;
     let from = definition[..from].rfind("ALTER TABLE ")?;
@@ -265,12 +265,12 @@ pub(super) fn attached(definition: &str) -> Option<(Qualified, Qualified)> {
 }
 
 /// The root of the partitioned table through which rows are put in.
-pub(super) fn root(definition: &str) -> Option<Qualified> {
+pub(crate) fn root(definition: &str) -> Option<Qualified> {
     tokens(definition.trim_start().strip_prefix("-- load via partition root ")?).qualified()
 }
 
 /// A name as SQL writes it.
-pub(super) fn quote(name: &str) -> String {
+pub(crate) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

@@ -10,8 +10,8 @@ use super::header::{Format, Header};
 use super::input::{Input, Offset};
 use super::sql;
 
-/// Memory that an entry takes beside its text, roughly.
-const ENTRY_BYTES: u64 = 512;
+/// Memory that an entry takes beside its text, roughly, with the object that becomes of it.
+const ENTRY_BYTES: u64 = 768;
 /// Memory that a dependency takes.
 const DEPENDENCY_BYTES: u64 = 16;
 
