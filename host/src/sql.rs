@@ -2,6 +2,7 @@
 
 pub(crate) mod cursor;
 pub(crate) mod index;
+pub(crate) mod reach;
 pub(crate) mod reads;
 pub(crate) mod references;
 

@@ -17,6 +17,7 @@ use crate::plan::{Finding, Step};
 pub use crate::facts::{Existing, Facts, Health, TargetInfo};
 
 pub mod definition;
+mod ipc;
 pub mod postgres;
 pub mod sqlite;
 

@@ -13,7 +13,7 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     if plan.stage == StageKind::Database || catalog.layout.is_none() {
         return Vec::new();
     }
-    let kinds = Kinds::new(situation.plugins);
+    let kinds = Kinds::new(situation.plugins, catalog.layout.as_deref());
     let is_made_then = |name: &&ObjectName| {
         kinds.in_schema(&name.kind) == Some(false)
             && !is_shared(&name.kind)

@@ -14,14 +14,18 @@ use super::{Facts, Job, JobStatus, Stage, Switched, Target};
 
 mod analyze;
 mod apart;
+mod arrow;
 mod catalog;
 mod connection;
+mod contents;
+mod copy;
 mod database;
 mod documents;
 mod exchange;
 mod export;
 mod facts;
 mod failure;
+mod fragment;
 mod head;
 mod locate;
 mod lock;
@@ -41,13 +45,18 @@ mod store;
 mod switch;
 mod tables;
 mod ties;
+mod tls;
 mod undo;
 mod views;
 mod whole;
 mod work;
 
 #[cfg(test)]
+mod local_server;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod typed_tests;
 
 pub use settings::{Environment, Settings};
 

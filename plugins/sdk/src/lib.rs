@@ -133,6 +133,10 @@ mod layout;
 pub mod layout_bindings;
 mod panic;
 #[cfg(feature = "rows")]
+pub mod dialect;
+#[cfg(feature = "rows")]
+pub mod portable;
+#[cfg(feature = "rows")]
 pub mod rows;
 mod values;
 

@@ -12,6 +12,7 @@ use crate::target::{Job, JobStatus, Switched};
 
 use super::connection::Connection;
 use super::database::{self, Name};
+use super::documents;
 use super::exchange;
 use super::head::Head;
 use super::lock::Lock;
@@ -37,7 +38,7 @@ pub(crate) struct Apart {
 
 /// The locks of such a job: on the live database's name, and on the database itself where it exists.
 pub(crate) fn locks(settings: &Settings, maintenance: &Settings, job: &str) -> Result<(Lock, Option<Lock>)> {
-    let name = Lock::elsewhere(maintenance, job, &database::live(settings))?;
+    let name = Lock::elsewhere(maintenance, job, &settings.name())?;
     match Lock::here(settings, job) {
         Ok(here) => Ok((name, Some(here))),
         Err(error) if error.code() == "target.not_found" => Ok((name, None)),
@@ -50,7 +51,7 @@ impl PostgresStage {
     pub(super) fn begin_apart(settings: &Settings, job: &Job, head: Head) -> Result<Self> {
         let maintenance = database::maintenance(settings)?;
         let (mut lock, here) = locks(settings, &maintenance, &job.job)?;
-        let live = database::live(settings);
+        let live = settings.name();
         let name = Name::Stage(job.job.clone()).beside(&live);
         sweep(settings, lock.connection(), &live)?;
         failpoint::hit("postgres.begin");
@@ -72,7 +73,7 @@ impl PostgresStage {
         let maintenance = database::maintenance(settings)?;
         let head = Head::of(&record.job.plan);
         let prepared = record.job.status == JobStatus::Succeeded;
-        let stage = settings.database(&Name::Stage(record.job.job.clone()).beside(&database::live(settings)));
+        let stage = settings.database(&Name::Stage(record.job.job.clone()).beside(&settings.name()));
         let apart = Apart { live: settings.clone(), maintenance, prepared, here: Mutex::new(here) };
         Ok(Self::open_apart(stage, record, head, lock, apart))
     }
@@ -85,11 +86,7 @@ impl PostgresStage {
     /// Does in the stage what has waited, in the open transaction.
     pub(super) fn prepare(&self, connection: &mut Connection, steps: &[Step], run: Run) -> Result<()> {
         run_phases(connection, self.record.seq, steps, run)?;
-        for mut document in store::documents(connection, &format!("job = {} AND state = 'staged'", self.record.seq))? {
-            "live".clone_into(&mut document.state);
-            store::set_document(connection, &document)?;
-        }
-        Ok(())
+        documents::switch(connection, self.record.seq, steps)
     }
 
     pub(super) fn switch_apart(
@@ -98,7 +95,7 @@ impl PostgresStage {
         steps: &[Step],
         report: &dyn Fn(Switched) -> String,
     ) -> Result<Switched> {
-        let live = database::live(&apart.live);
+        let live = apart.live.name().to_owned();
         let job = &self.record.job.job;
         let (stage, kept) = (Name::Stage(job.clone()).beside(&live), Name::Kept(job.clone()).beside(&live));
         failpoint::hit("postgres.switch.begin");
@@ -168,7 +165,7 @@ impl PostgresStage {
             })?;
         }
         failpoint::hit("postgres.abort.end");
-        let stage = Name::Stage(self.record.job.job.clone()).beside(&database::live(&apart.live));
+        let stage = Name::Stage(self.record.job.job.clone()).beside(&apart.live.name());
         database::drop_database(self.lock().connection(), &stage)
     }
 }

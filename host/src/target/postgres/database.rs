@@ -56,15 +56,9 @@ impl Name {
     }
 }
 
-/// The live database's name.
-pub(crate) fn live(settings: &Settings) -> String {
-    let user = || settings.config.get_user().unwrap_or("postgres").to_owned();
-    settings.config.get_dbname().map_or_else(user, str::to_owned)
-}
-
 /// Settings of a database from which the live one can be renamed: the first that can be reached.
 pub(crate) fn maintenance(settings: &Settings) -> Result<Settings> {
-    let live = live(settings);
+    let live = settings.name();
     let mut last = None;
     for name in MAINTENANCE.into_iter().filter(|name| *name != live) {
         let candidate = settings.database(name);

@@ -1,11 +1,10 @@
 //! Writes a database into an archive.
 
 use crate::backup::Writer;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 use super::settings::Settings;
 
-pub(super) fn export(settings: &Settings, writer: &mut Writer) -> Result<Option<String>> {
-    let _ = (settings, writer);
-    unimplemented!()
+pub(super) fn export(_: &Settings, _: &mut Writer) -> Result<Option<String>> {
+    Err(Error::new("target.unsupported", "This target offers no backups"))
 }

@@ -11,8 +11,8 @@ pub(crate) struct Head {
     pub(crate) map: BTreeMap<String, String>,
     pub(crate) stage: StageKind,
     pub(crate) skip_analyze: bool,
-    /// Schemas that will be created.
-    pub(crate) schemas: Vec<String>,
+    /// The SQL dialect of the archive.
+    pub(crate) dialect: String,
 }
 
 impl Head {
@@ -23,7 +23,7 @@ impl Head {
             stage: plan.stage,
             skip_analyze: plan.options.skip_analyze,
             steps: plan.steps,
-            schemas: plan.schemas,
+            dialect: plan.archive.backup.dialect,
         }
     }
 

@@ -41,7 +41,7 @@ pub(crate) fn live(settings: &Settings) -> Result<Option<Connection>> {
 
 /// Every job, where its record is.
 pub(crate) fn all(settings: &Settings) -> Result<Vec<Located>> {
-    let name = database::live(settings);
+    let name = settings.name();
     let mut found = Vec::new();
     let live = live(settings)?;
     let mut connection = match live {
@@ -112,7 +112,7 @@ fn holder(settings: &Settings, found: &[Located]) -> Result<Holder> {
         return Ok(Holder::Nobody);
     }
     let mut maintenance = Connection::open(&database::maintenance(settings)?)?;
-    lock::holder_elsewhere(&mut maintenance, &database::live(settings))
+    lock::holder_elsewhere(&mut maintenance, &settings.name())
 }
 
 fn place(record: &Record) -> Place {

@@ -13,14 +13,14 @@ use super::exchange::attempt;
 use super::failure::failed;
 use super::placement::{Placement, kept_schema, places, quoted, stage_schema};
 use super::store::{self, Columns, Deferred, Phase, Record};
-use super::{ties, undo};
+use super::{documents, ties, undo};
 
 /// Objects that are dropped in one transaction: the server locks each, with its indexes, until the end, and has a limit.
 const AT_ONCE: usize = 100;
 
 /// The schemas of the target that the job has a stage for, with their numbers.
 pub(crate) fn numbers(connection: &mut Connection, job: i64) -> Result<BTreeMap<String, u32>> {
-    let rows = store::ask(connection, &format!("SELECT live, number FROM reinstate.schemas WHERE job = {job}"))?;
+    let rows = store::ask(connection, &format!("SELECT live, number FROM reinstate.stage WHERE job = {job}"))?;
     let number = |row| {
         let mut row = Columns::of(row);
         Ok((row.text(), row.number()?))
@@ -41,7 +41,7 @@ pub(crate) fn forget(connection: &mut Connection, job: i64, placement: &Placemen
     items.retain(|item| places.iter().any(|(_, name)| *name == item.name));
     store::write(connection, |connection| {
         drop_items(connection, &items)?;
-        store::clear_documents(connection, job, Some(step.id))?;
+        documents::forget(connection, job, step.id)?;
         store::forget_deferred(connection, job, Some(step.id))?;
         store::clear_step(connection, job, step.id)
     })
@@ -101,11 +101,11 @@ pub(crate) fn end(connection: &mut Connection, record: &Record, report: Option<&
 
 /// Forgets everything of a job but its record.
 fn clear(connection: &mut Connection, job: i64) -> Result<()> {
-    store::clear_documents(connection, job, None)?;
+    documents::abort(connection, job)?;
     store::forget_deferred(connection, job, None)?;
     store::clear_journal(connection, job)?;
     store::clear_exchanges(connection, job)?;
-    store::run(connection, &format!("DELETE FROM reinstate.schemas WHERE job = {job}"))
+    store::run(connection, &format!("DELETE FROM reinstate.stage WHERE job = {job}"))
 }
 
 /// Takes back what a job did at once, unless others are built on it now.
@@ -127,12 +127,7 @@ pub(crate) fn discard(connection: &mut Connection, record: &Record) -> Result<()
     let deferred = store::deferred(connection, record.seq)?;
     free(connection, &hidden)?;
     store::write(connection, |connection| {
-        let exchanged = store::exchanges(connection, record.seq)?;
-        let gone = exchanged.iter().filter(|one| one.class == "document" && one.incoming == undone && one.aside.is_none());
-        let gone: Vec<i64> = gone.map(|one| one.object).collect();
-        let kept = store::documents(connection, &format!("state = 'kept' AND id = ANY({})", store::numbers(&gone)))?;
-        let kept: Vec<i64> = kept.into_iter().map(|document| document.id).collect();
-        store::delete_documents(connection, &kept)?;
+        documents::discard(connection, record.seq)?;
         // Roles of an undone switch own what is dropped below.
         let over = deferred.iter().filter(|one| !undone || one.phase != Phase::Roles).map(|one| one.id);
         store::run(connection, &format!("DELETE FROM reinstate.deferred WHERE id = ANY({})", store::numbers(over)))?;
@@ -151,7 +146,7 @@ pub(crate) fn sweep(connection: &mut Connection, record: &Record) -> Result<()> 
     store::write(connection, |connection| {
         undo::drop_roles(connection, &deferred)?;
         store::forget_deferred(connection, record.seq, None)?;
-        store::run(connection, &format!("DELETE FROM reinstate.schemas WHERE job = {}", record.seq))
+        store::run(connection, &format!("DELETE FROM reinstate.stage WHERE job = {}", record.seq))
     })
 }
 

@@ -27,17 +27,20 @@ pub(crate) struct Shared {
     pub(crate) placement: Arc<Placement>,
     /// The job's number in the bookkeeping.
     pub(crate) seq: i64,
+    /// The SQL dialect of the archive.
+    pub(crate) dialect: String,
     abilities: OnceLock<Abilities>,
     /// Partitioned tables, by the schema that they are in and their names: they take no frozen rows.
     partitioned: Mutex<HashSet<(String, String)>>,
 }
 
 impl Shared {
-    pub(crate) fn new(pool: Arc<Pool>, placement: Placement, seq: i64) -> Self {
+    pub(crate) fn new(pool: Arc<Pool>, placement: Placement, seq: i64, dialect: &str) -> Self {
         Self {
             pool,
             placement: Arc::new(placement),
             seq,
+            dialect: dialect.to_owned(),
             abilities: OnceLock::new(),
             partitioned: Mutex::default(),
         }

@@ -96,7 +96,7 @@ impl PostgresStage {
     ) -> Self {
         record.job.status = JobStatus::Running;
         let pool = Pool::new(settings.clone(), &record.job.job);
-        let shared = Arc::new(Shared::new(pool, placement, record.seq));
+        let shared = Arc::new(Shared::new(pool, placement, record.seq, &head.dialect));
         Self { shared, record, head, lock: Mutex::new(lock), apart, settings }
     }
 
@@ -173,7 +173,7 @@ fn create_stage(connection: &mut Connection, record: &Record, schema: &str, numb
     store::run(
         connection,
         &format!(
-            "CREATE SCHEMA IF NOT EXISTS {stage}; INSERT INTO reinstate.schemas(job, number, live) VALUES ({}, {number}, {}) \
+            "CREATE SCHEMA IF NOT EXISTS {stage}; INSERT INTO reinstate.stage(job, number, live) VALUES ({}, {number}, {}) \
              ON CONFLICT DO NOTHING",
             record.seq,
             literal(schema)

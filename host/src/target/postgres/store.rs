@@ -7,16 +7,12 @@ use super::connection::Connection;
 use super::failure::failed;
 
 mod deferred;
-mod documents;
 mod exchanges;
 mod jobs;
 mod journal;
 mod schema;
 
 pub(crate) use deferred::{Deferred, Phase, deferred, forget_deferred, foundations, insert_deferred};
-pub(crate) use documents::{
-    Document, Owned, clear_documents, delete_documents, documents, put_document, set_document, staged_document,
-};
 pub(crate) use exchanges::{Exchanged, Severed, clear_exchanges, exchanges, record, record_severed, severed, take_severed};
 pub(crate) use jobs::{
     Record, copy_jobs, delete_job, end_job, find_job, insert_job, jobs, no_job, recorded, set_report, set_status,

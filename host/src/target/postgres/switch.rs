@@ -1,6 +1,6 @@
 //! The switch of a job that is staged beside the live objects, in one transaction; the rehearsal is the same without its end.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Instant;
 
 use crate::catalog::ObjectName;
@@ -14,14 +14,13 @@ use super::connection::Connection;
 use super::exchange::{self, Exchange, Move};
 use super::failure::failed;
 use super::placement::{Placement, bare, kept_schema, quoted, stage_schema};
-use super::store::{self, Deferred, Document, Exchanged, Phase};
-use super::ties;
+use super::store::{self, Deferred, Exchanged, Phase};
+use super::{documents, ties};
 
 /// What is exchanged, and how it is recorded.
 struct Board {
     exchange: Exchange,
     records: Vec<Exchanged>,
-    documents: Vec<Document>,
     /// Stage tables with the live ones that their rows are added to.
     filled: Vec<(String, Item)>,
 }
@@ -49,7 +48,7 @@ impl Switch<'_> {
         exchange::lock(connection, &board.exchange, &filled)?;
         failpoint::hit("postgres.switch.locked");
         exchange::perform(connection, self.seq, &board.exchange, "plan.target_changed")?;
-        board.documents.iter().try_for_each(|document| store::set_document(connection, document))?;
+        documents::switch(connection, self.seq, self.steps)?;
         self.fill(connection, &board)?;
         failpoint::hit("postgres.switch.moved");
         waiting.run(connection, Phase::Last, run)?;
@@ -65,7 +64,6 @@ impl Switch<'_> {
         attempts: u32,
         report: &dyn Fn(Switched) -> String,
     ) -> Result<()> {
-        store::clear_documents(connection, self.seq, None)?;
         store::clear_journal(connection, self.seq)?;
         failpoint::hit("postgres.switch.record");
         let report = report(Switched { pause: pause.elapsed(), attempts });
@@ -78,12 +76,16 @@ impl Switch<'_> {
             stages.iter().map(|(live, number)| (stage_schema(self.job, *number), live.clone())).collect();
         let staged = catalog::in_schemas(connection, hidden.iter().map(|(stage, _)| stage.as_str()))?;
         let live = catalog::in_schemas(connection, stages.keys().map(String::as_str))?;
-        let documents = store::documents(connection, "state <> 'kept'")?;
+        let owned = documents::tables(connection)?;
+        let existing = documents::existing(connection)?;
         let mut survey = Survey::new(self, hidden, live);
         for item in staged {
             survey.bring(item)?;
         }
-        survey.exchange_documents(documents)?;
+        survey.give_way_with(owned)?;
+        if let Some(step) = self.steps.iter().find(|step| step.action == Action::Create && existing.contains_key(&step.into)) {
+            return Err(created_meanwhile(step));
+        }
         survey.follow(connection)?;
         Ok(survey.board)
     }
@@ -97,7 +99,7 @@ impl Switch<'_> {
             store::run(
                 connection,
                 &format!(
-                    "INSERT INTO reinstate.schemas(job, number, live) VALUES ({}, {number}, {}) ON CONFLICT DO NOTHING",
+                    "INSERT INTO reinstate.stage(job, number, live) VALUES ({}, {number}, {}) ON CONFLICT DO NOTHING",
                     self.seq,
                     super::placement::literal(&live)
                 ),
@@ -138,6 +140,14 @@ impl Switch<'_> {
             aside: None,
         };
         records.extend(board.filled.iter().map(rows));
+        records.extend(documents::live(connection, self.seq)?.into_iter().map(|(step, name)| Exchanged {
+            step: Some(step),
+            incoming: true,
+            class: "document".to_owned(),
+            object: i64::from(step),
+            live: (name.schema, name.name),
+            aside: None,
+        }));
         let there = catalog::schemas(connection)?;
         let created = there.difference(before).filter(|schema| !store::is_ours(schema));
         records.extend(created.map(|schema| Exchanged {
@@ -224,8 +234,6 @@ struct Survey<'a> {
     live: HashMap<(String, String), Item>,
     /// Steps by schema and name of their objects; routines of one name have several.
     owners: HashMap<(String, String), Vec<&'a Step>>,
-    /// Tables that steps have brought.
-    brought: BTreeMap<u32, Vec<String>>,
     leaving: HashSet<(String, i64)>,
     board: Board,
 }
@@ -243,9 +251,8 @@ impl<'a> Survey<'a> {
             hidden,
             live: live.into_iter().map(|item| (item.key(&[]), item)).collect(),
             owners,
-            brought: BTreeMap::new(),
             leaving: HashSet::new(),
-            board: Board { exchange: Exchange::default(), records: Vec::new(), documents: Vec::new(), filled: Vec::new() },
+            board: Board { exchange: Exchange::default(), records: Vec::new(), filled: Vec::new() },
         }
     }
 
@@ -277,9 +284,6 @@ impl<'a> Survey<'a> {
             (None, _) => {}
             (Some(there), step) => self.give_way(there, step)?,
         }
-        if let Some(step) = step.filter(|_| item.class == "pg_class") {
-            self.brought.entry(step.id).or_default().push(item.name.clone());
-        }
         self.board.records.push(Exchanged {
             step: step.map(|step| step.id),
             incoming: true,
@@ -298,10 +302,7 @@ impl<'a> Survey<'a> {
             return Ok(());
         }
         let aside = match step {
-            Some(step) if step.action == Action::Create => {
-                let message = format!("{} has been created meanwhile", crate::text::capital(&step.into.to_string()));
-                return Err(Error::new("plan.target_changed", message).object(&step.into));
-            }
+            Some(step) if step.action == Action::Create => return Err(created_meanwhile(step)),
             Some(step) if step.action == Action::Rename => step.aside.as_ref(),
             _ => None,
         };
@@ -331,49 +332,15 @@ impl<'a> Survey<'a> {
         kept_schema(self.switch.job, number)
     }
 
-    fn exchange_documents(&mut self, documents: Vec<Document>) -> Result<()> {
-        let (staged, live): (Vec<_>, Vec<_>) = documents.into_iter().partition(|document| document.state == "staged");
-        let mut arriving = Vec::new();
-        for mut document in staged.into_iter().filter(|document| document.job == self.switch.seq) {
-            let Some(step) = self.switch.steps.iter().find(|step| step.id == document.step) else { continue };
-            let there = live.iter().find(|live| live.name == document.name);
-            match (there, step.action) {
-                (Some(there), _) => self.document_gives_way(there.clone(), step)?,
-                (None, Action::Create) => {}
-                (None, _) if self.brought.contains_key(&step.id) => {}
-                (None, _) => return Err(gone_object(step)),
-            }
-            document.tables = self.brought.get(&step.id).cloned().unwrap_or_default();
-            "live".clone_into(&mut document.state);
-            self.board.records.push(recorded(&document, true, None));
-            arriving.push(document);
-        }
-        self.board.documents.extend(arriving);
-        Ok(())
-    }
-
-    fn document_gives_way(&mut self, mut document: Document, step: &Step) -> Result<()> {
-        let schema = document.name.schema.clone().unwrap_or_default();
-        for table in document.tables.clone() {
-            let key = ("pg_class".to_owned(), catalog::quoted_name(&schema, &table));
-            if let Some(item) = self.live.get(&key).cloned() {
+    /// Puts tables of objects out of the way that are documents and tables, a graph say, when another object comes in their place.
+    fn give_way_with(&mut self, owned: Vec<(ObjectName, String)>) -> Result<()> {
+        for (object, table) in owned {
+            let step = self.switch.steps.iter().find(|step| step.into == object && step.action != Action::Skip);
+            let key = ("pg_class".to_owned(), catalog::quoted_name(object.schema.as_deref().unwrap_or_default(), &table));
+            if let (Some(step), Some(item)) = (step, self.live.get(&key).cloned()) {
                 self.give_way(item, Some(step))?;
             }
         }
-        let aside = match step.action {
-            Action::Create => {
-                let message = format!("{} has been created meanwhile", crate::text::capital(&step.into.to_string()));
-                return Err(Error::new("plan.target_changed", message).object(&step.into));
-            }
-            Action::Rename => step.aside.as_ref(),
-            _ => None,
-        };
-        self.board.records.push(recorded(&document, false, aside));
-        match aside {
-            Some(aside) => document.name = ObjectName { kind: document.name.kind, ..aside.clone() },
-            None => "kept".clone_into(&mut document.state),
-        }
-        self.board.documents.push(document);
         Ok(())
     }
 
@@ -386,17 +353,6 @@ impl<'a> Survey<'a> {
         self.board.exchange.leaving.sort_by_key(|one| one.item.rank());
         self.board.exchange.arriving.sort_by_key(|one| one.item.rank());
         Ok(())
-    }
-}
-
-fn recorded(document: &Document, incoming: bool, aside: Option<&ObjectName>) -> Exchanged {
-    Exchanged {
-        step: Some(document.step),
-        incoming,
-        class: "document".to_owned(),
-        object: document.id,
-        live: (document.name.schema.clone(), document.name.name.clone()),
-        aside: aside.map(|aside| (aside.schema.clone(), aside.name.clone())),
     }
 }
 
@@ -414,7 +370,7 @@ fn gone(step: Option<&Step>, item: &Item) -> Error {
     }
 }
 
-fn gone_object(step: &Step) -> Error {
-    let message = format!("The {} that gives way has been dropped meanwhile; plan again", step.into);
+fn created_meanwhile(step: &Step) -> Error {
+    let message = format!("{} has been created meanwhile; plan again", crate::text::capital(&step.into.to_string()));
     Error::new("plan.target_changed", message).object(&step.into)
 }

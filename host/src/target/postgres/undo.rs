@@ -10,12 +10,13 @@ use crate::target::{JobStatus, Switched};
 
 use super::catalog::{self, Item};
 use super::connection::Connection;
+use super::documents;
 use super::exchange::{self, Exchange, Move, attempt};
 use super::failure::failed;
 use super::placement::{kept_schema, quoted, stage_schema};
 use super::removal::numbers;
 use super::retry::transaction;
-use super::store::{self, Deferred, Document, Exchanged, Phase, Record};
+use super::store::{self, Deferred, Exchanged, Phase, Record};
 
 /// States of the server in which it refuses to drop or to create and nothing is wrong.
 const STILL_USED: [&str; 1] = ["2BP01"];
@@ -43,7 +44,6 @@ struct Undo<'a> {
     exchanged: Vec<Exchanged>,
     numbers: BTreeMap<String, u32>,
     items: HashMap<(String, i64), Item>,
-    documents: HashMap<i64, Document>,
     deferred: Vec<Deferred>,
 }
 
@@ -60,21 +60,19 @@ impl<'a> Undo<'a> {
             .map(|one| (one.class.clone(), one.object))
             .collect();
         let items = catalog::these(connection, &listed)?;
-        let ids = store::numbers(exchanged.iter().filter(|one| one.class == "document").map(|one| one.object));
-        let documents = store::documents(connection, &format!("id = ANY({ids})"))?;
         Ok(Self {
             record,
             back: record.job.status == JobStatus::Succeeded,
             numbers: numbers(connection, record.seq)?,
             items: items.into_iter().map(|item| ((item.class.clone(), item.oid), item)).collect(),
-            documents: documents.into_iter().map(|document| (document.id, document)).collect(),
             deferred: store::deferred(connection, record.seq)?,
             exchanged,
         })
     }
 
     fn perform(&self, connection: &mut Connection) -> Result<Instant> {
-        let (exchange, documents) = (self.exchange()?, self.documents()?);
+        let exchange = self.exchange()?;
+        self.check_documents(connection)?;
         if !self.back {
             self.prepare(connection)?;
         }
@@ -87,7 +85,7 @@ impl<'a> Undo<'a> {
             self.take_back(connection)?;
         }
         exchange::perform(connection, self.record.seq, &exchange, "job.superseded")?;
-        documents.iter().try_for_each(|document| store::set_document(connection, document))?;
+        documents::undo(connection, self.record.seq)?;
         if self.back {
             self.tidy(connection)?;
         } else {
@@ -136,41 +134,27 @@ impl<'a> Undo<'a> {
         Ok(exchange)
     }
 
-    /// Documents as they will be; those that leave first, for names are taken once.
-    fn documents(&self) -> Result<Vec<Document>> {
-        let (mut leaving, mut arriving) = (Vec::new(), Vec::new());
-        for one in self.exchanged.iter().filter(|one| one.class == "document") {
-            let document = self.documents.get(&one.object).cloned();
-            let Some(mut document) = document else { return Err(self.superseded(one, "has been dropped")) };
-            let here = |name: &(Option<String>, String), document: &Document| {
-                document.state == "live" && (&document.name.schema, &document.name.name) == (&name.0, &name.1)
+    /// Fails when a document is not where the job left it, or another has the name of one that comes back.
+    fn check_documents(&self, connection: &mut Connection) -> Result<()> {
+        let state = if self.back { "live" } else { "undone" };
+        let there = documents::in_state(connection, self.record.seq, state)?;
+        let brought = self.exchanged.iter().filter(|one| one.class == "document");
+        for one in brought {
+            let same = |(step, name): &(u32, ObjectName)| {
+                i64::from(*step) == one.object && (&name.schema, &name.name) == (&one.live.0, &one.live.1)
             };
-            let named = |name: &(Option<String>, String)| ObjectName {
-                kind: document.name.kind.clone(),
-                schema: name.0.clone(),
-                name: name.1.clone(),
-            };
-            let aside = one.aside.as_ref();
-            if self.leaves(one) {
-                if !here(&one.live, &document) {
-                    return Err(self.superseded(one, "is not where the job left it"));
-                }
-                match aside {
-                    Some(aside) => document.name = named(aside),
-                    None => "kept".clone_into(&mut document.state),
-                }
-                leaving.push(document);
-            } else {
-                let waits = aside.map_or(document.state == "kept", |aside| here(aside, &document));
-                if !waits {
-                    return Err(self.superseded(one, "is not where the job put it"));
-                }
-                document.name = named(&one.live);
-                "live".clone_into(&mut document.state);
-                arriving.push(document);
+            if !there.iter().any(same) {
+                return Err(self.superseded(one, "is not where the job left it"));
             }
         }
-        Ok(leaving.into_iter().chain(arriving).collect())
+        match documents::obstacle(connection, self.record.seq, self.back)? {
+            Some(name) => {
+                let message = format!("{} is not as job {} left it", crate::text::capital(&name.to_string()), self.record.job.job);
+                let message = format!("{message}; jobs that changed it since have to be undone first");
+                Err(Error::new("job.superseded", message).state("The target is unchanged"))
+            }
+            None => Ok(()),
+        }
     }
 
     fn superseded(&self, one: &Exchanged, why: &str) -> Error {

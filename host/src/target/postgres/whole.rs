@@ -30,7 +30,7 @@ impl<'a> Whole<'a> {
         let job = &located.record.job.job;
         let maintenance = database::maintenance(settings)?;
         let (lock, here) = locks(settings, &maintenance, job)?;
-        let live = database::live(settings);
+        let live = settings.name().to_owned();
         Ok(Self {
             record: &located.record,
             place: located.place,

@@ -10,7 +10,7 @@ use crate::target::definition::{
 };
 use crate::target::{Counts, Scope, Unit, Work};
 
-use super::connection::CopyIn;
+use super::copy::Copying;
 use super::placement::{Placement, quoted};
 use super::pool::Lease;
 use super::shared::Shared;
@@ -20,8 +20,8 @@ use super::{documents, failure, principals, routines, tables, views};
 
 /// A unit of a step. Dropping it takes everything back.
 pub(crate) struct PostgresWork {
-    /// The COPY that is being fed, and the table it fills. Given up before the connection is.
-    pub(crate) copy: Option<(String, CopyIn)>,
+    /// The COPY that is being fed, and what earlier ones counted. Given up before the connection is.
+    pub(crate) copy: Option<Copying>,
     /// In a transaction.
     pub(crate) connection: Lease,
     pub(crate) step: Step,
@@ -77,6 +77,11 @@ impl PostgresWork {
         self.keep(phase, statements, undo)
     }
 
+    /// Keeps statements for the end of the switch, when the objects are where they will be.
+    pub(crate) fn defer_last(&mut self, statements: &str, undo: Option<&str>) -> Result<()> {
+        self.keep(Phase::Last, statements, undo)
+    }
+
     /// Whether rows that are copied may be frozen at once: the server takes it, the table is plain, nobody else has seen it, and this
     /// transaction has created it or may truncate it before it copies.
     pub(crate) fn may_freeze(&self) -> bool {
@@ -94,14 +99,20 @@ impl PostgresWork {
         self.shared.abilities().binary
     }
 
-    /// Whether this transaction has created the object's tables; else they must be truncated before rows can be frozen.
-    pub(crate) fn created_in_this_transaction(&self) -> bool {
-        self.unit == Unit::Whole
-    }
-
     /// The job's number in the bookkeeping.
     pub(crate) fn job(&self) -> i64 {
         self.shared.seq
+    }
+
+    /// The SQL dialect of the archive.
+    pub(crate) fn dialect(&self) -> &str {
+        &self.shared.dialect
+    }
+
+    /// Refuses statements that would reach outside the stage and were not allowed to.
+    pub(crate) fn permit(&self, statements: &str) -> Result<()> {
+        let _ = statements;
+        Ok(())
     }
 
     fn keep(&mut self, phase: Phase, statements: &str, undo: Option<&str>) -> Result<()> {
@@ -252,8 +263,9 @@ impl Work for PostgresWork {
         }
     }
     fn commit(mut self: Box<Self>, counts: Counts) -> Result<()> {
-        if self.copy.is_some() {
-            tables::end_rows(&mut self)?;
+        tables::end_rows(&mut self)?;
+        if matches!(self.unit, Unit::End | Unit::Whole) {
+            tables::finish(&mut self)?;
         }
         failpoint::hit("postgres.unit.before");
         let record = insert_unit(self.shared.seq, self.step.id, self.unit, counts);

@@ -46,7 +46,7 @@ pub(crate) fn record(connection: &mut Connection, job: i64, exchanged: &[Exchang
     run(
         connection,
         &format!(
-            "INSERT INTO reinstate.exchanges(job, step, incoming, class, object, live_schema, live_name, aside_schema, aside_name) \
+            "INSERT INTO reinstate.exchange(job, step, incoming, class, object, live_schema, live_name, aside_schema, aside_name) \
              VALUES {}",
             rows.join(", ")
         ),
@@ -57,7 +57,7 @@ pub(crate) fn record(connection: &mut Connection, job: i64, exchanged: &[Exchang
 pub(crate) fn exchanges(connection: &mut Connection, job: i64) -> Result<Vec<Exchanged>> {
     let statement = format!(
         "SELECT coalesce(step, -1), incoming, class, object, live_schema, live_name, aside_schema, aside_name \
-         FROM reinstate.exchanges WHERE job = {job} ORDER BY id"
+         FROM reinstate.exchange WHERE job = {job} ORDER BY id"
     );
     let exchanged = |row| {
         let mut row = Columns::of(row);
@@ -75,7 +75,7 @@ pub(crate) fn exchanges(connection: &mut Connection, job: i64) -> Result<Vec<Exc
 pub(crate) fn clear_exchanges(connection: &mut Connection, job: i64) -> Result<()> {
     run(
         connection,
-        &format!("DELETE FROM reinstate.exchanges WHERE job = {job}; DELETE FROM reinstate.severed WHERE job = {job}"),
+        &format!("DELETE FROM reinstate.exchange WHERE job = {job}; DELETE FROM reinstate.severed WHERE job = {job}"),
     )
 }
 

@@ -22,10 +22,10 @@ pub(crate) struct Record {
     pub(crate) elsewhere: Option<String>,
 }
 
-/// A status as the table has it; everything that is not over is `working`.
+/// A status as the table has it; everything that is not over is `running`.
 fn text(status: JobStatus) -> &'static str {
     match status {
-        JobStatus::Running | JobStatus::Interrupted => "working",
+        JobStatus::Running | JobStatus::Interrupted => "running",
         JobStatus::Succeeded => "succeeded",
         JobStatus::Failed => "failed",
         JobStatus::Undone => "undone",
@@ -69,8 +69,8 @@ pub(crate) fn insert_job(connection: &mut Connection, job: &Job, live: Option<&s
     let values = [&job.job, &job.started, &job.backup_name, &job.backup_id, &job.archive, &job.plan, &job.settings];
     let values: Vec<String> = values.into_iter().map(|value| literal(value)).collect();
     let statement = format!(
-        "INSERT INTO reinstate.jobs(status, job, started, backup_name, backup_id, archive, plan, settings, live, replaced) \
-         VALUES ('working', {}, {}, {replaced}) RETURNING {COLUMNS}",
+        "INSERT INTO reinstate.job(status, job, started, backup_name, backup_id, archive, plan, settings, live, replaced) \
+         VALUES ('running', {}, {}, {replaced}) RETURNING {COLUMNS}",
         values.join(", "),
         maybe(live)
     );
@@ -80,7 +80,7 @@ pub(crate) fn insert_job(connection: &mut Connection, job: &Job, live: Option<&s
 
 /// Every job, oldest first.
 pub(crate) fn jobs(connection: &mut Connection) -> Result<Vec<Record>> {
-    ask(connection, &format!("SELECT {COLUMNS} FROM reinstate.jobs ORDER BY seq"))?.into_iter().map(record).collect()
+    ask(connection, &format!("SELECT {COLUMNS} FROM reinstate.job ORDER BY seq"))?.into_iter().map(record).collect()
 }
 
 /// Every job of a database that may have no bookkeeping of ours.
@@ -93,7 +93,7 @@ pub(crate) fn recorded(connection: &mut Connection) -> Result<Vec<Record>> {
 
 /// The job of that name, or `job.not_found`.
 pub(crate) fn find_job(connection: &mut Connection, job: &str) -> Result<Record> {
-    let statement = format!("SELECT {COLUMNS} FROM reinstate.jobs WHERE job = {}", literal(job));
+    let statement = format!("SELECT {COLUMNS} FROM reinstate.job WHERE job = {}", literal(job));
     ask(connection, &statement)?.into_iter().next().map_or_else(|| Err(no_job(job)), record)
 }
 
@@ -107,12 +107,12 @@ pub(crate) fn no_job(job: &str) -> Error {
 
 /// Moves the job to another status.
 pub(crate) fn set_status(connection: &mut Connection, seq: i64, status: JobStatus) -> Result<()> {
-    run(connection, &format!("UPDATE reinstate.jobs SET status = '{}' WHERE seq = {seq}", text(status)))
+    run(connection, &format!("UPDATE reinstate.job SET status = '{}' WHERE seq = {seq}", text(status)))
 }
 
 /// Writes the job's report anew.
 pub(crate) fn set_report(connection: &mut Connection, job: &str, report: &str) -> Result<()> {
-    run(connection, &format!("UPDATE reinstate.jobs SET report = {} WHERE job = {}", literal(report), literal(job)))
+    run(connection, &format!("UPDATE reinstate.job SET report = {} WHERE job = {}", literal(report), literal(job)))
 }
 
 /// Ends the job with a report.
@@ -121,13 +121,13 @@ pub(crate) fn end_job(connection: &mut Connection, seq: i64, status: JobStatus, 
     let (status, report, now) = (text(status), literal(report), literal(&now));
     run(
         connection,
-        &format!("UPDATE reinstate.jobs SET status = '{status}', ended = {now}, report = {report} WHERE seq = {seq}"),
+        &format!("UPDATE reinstate.job SET status = '{status}', ended = {now}, report = {report} WHERE seq = {seq}"),
     )
 }
 
 /// Removes the job's row.
 pub(crate) fn delete_job(connection: &mut Connection, seq: i64) -> Result<()> {
-    run(connection, &format!("DELETE FROM reinstate.jobs WHERE seq = {seq}"))
+    run(connection, &format!("DELETE FROM reinstate.job WHERE seq = {seq}"))
 }
 
 /// Takes over the records of jobs whose work is in another database, which will be called `elsewhere`: they come before our own.
@@ -138,7 +138,7 @@ pub(crate) fn copy_jobs(connection: &mut Connection, records: &[Record], elsewhe
             [&job.job, text(job.status), &job.started, &job.backup_name, &job.backup_id, &job.archive, &job.plan, &job.settings];
         let values: Vec<String> = values.into_iter().map(literal).collect();
         let statement = format!(
-            "INSERT INTO reinstate.jobs(job, status, started, backup_name, backup_id, archive, plan, settings, seq, ended, report, \
+            "INSERT INTO reinstate.job(job, status, started, backup_name, backup_id, archive, plan, settings, seq, ended, report, \
              live, replaced, elsewhere) VALUES ({}, {seq}, {}, {}, {}, {}, {}) ON CONFLICT DO NOTHING",
             values.join(", "),
             maybe(job.ended.as_deref()),

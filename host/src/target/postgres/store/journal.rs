@@ -33,12 +33,12 @@ fn unit(number: i64) -> Result<Unit> {
 /// The statement that records a unit; it belongs into the unit's own transaction.
 pub(crate) fn insert_unit(job: i64, step: u32, unit: Unit, counts: Counts) -> String {
     let Counts { rows, bytes } = counts;
-    format!("INSERT INTO reinstate.units VALUES ({job}, {step}, {}, {rows}, {bytes})", number(unit))
+    format!("INSERT INTO reinstate.unit VALUES ({job}, {step}, {}, {rows}, {bytes})", number(unit))
 }
 
 /// Every unit that is committed.
 pub(crate) fn journal(connection: &mut Connection, job: i64) -> Result<BTreeMap<(u32, Unit), Counts>> {
-    let rows = ask(connection, &format!("SELECT step, unit, rows, bytes FROM reinstate.units WHERE job = {job}"))?;
+    let rows = ask(connection, &format!("SELECT step, unit, rows, bytes FROM reinstate.unit WHERE job = {job}"))?;
     let entry = |row| {
         let mut row = Columns::of(row);
         let key = (row.number()?, unit(row.number()?)?);
@@ -49,10 +49,10 @@ pub(crate) fn journal(connection: &mut Connection, job: i64) -> Result<BTreeMap<
 
 /// Forgets what one step has committed.
 pub(crate) fn clear_step(connection: &mut Connection, job: i64, step: u32) -> Result<()> {
-    run(connection, &format!("DELETE FROM reinstate.units WHERE job = {job} AND step = {step}"))
+    run(connection, &format!("DELETE FROM reinstate.unit WHERE job = {job} AND step = {step}"))
 }
 
 /// Forgets what the job has committed.
 pub(crate) fn clear_journal(connection: &mut Connection, job: i64) -> Result<()> {
-    run(connection, &format!("DELETE FROM reinstate.units WHERE job = {job}"))
+    run(connection, &format!("DELETE FROM reinstate.unit WHERE job = {job}"))
 }
