@@ -1,0 +1,1 @@
+//! Stages in databases of their own.
