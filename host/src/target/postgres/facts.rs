@@ -5,9 +5,10 @@
 use std::collections::BTreeSet;
 
 use crate::error::{Error, Result};
-use crate::target::{Facts, Health, TargetInfo};
+use crate::target::{Existing, Facts, Health, TargetInfo};
 
 use super::connection::Connection;
+use super::documents;
 use super::failure;
 use super::settings::Settings;
 
@@ -54,7 +55,12 @@ fn of_database(mut connection: Connection, settings: &Settings) -> Result<Facts>
     }
     let mut contents = objects::read(read(&mut connection, &objects::query(server.number))?, &server)?;
     contents.objects.extend(objects::roles(&server));
-    // INTEGRATOR: `if server.has_documents { contents.objects.extend(documents(super::documents::existing(&mut connection)?)) }`
+    if server.has_documents {
+        for (name, fingerprint) in documents::existing(&mut connection)? {
+            // What is there by its own name is what counts.
+            contents.objects.entry(name).or_insert(Existing { fingerprint, ..Existing::default() });
+        }
+    }
     let jobs = jobs::read(&mut connection, &server, settings.name())?;
     connection.batch("COMMIT").map_err(|fault| failure::failed(&fault, READING))?;
     (health.busy, health.interrupted) = (jobs.busy, jobs.interrupted);
