@@ -160,7 +160,7 @@ pub(super) enum Command {
 pub(super) enum BackupCommand {
     /// Make an archive from a live database
     Create {
-        /// The database: sqlite:PATH
+        /// The database: sqlite:PATH or postgres://[USER@]HOST[:PORT]/DATABASE
         #[arg(long, value_name = "TARGET")]
         from: String,
         /// The archive to write

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt, Stream};
 use tokio::runtime::Runtime;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{CancelToken, Client, CopyInSink, CopyOutStream, NoTls, Row, SimpleQueryMessage};
+use tokio_postgres::{CancelToken, Client, CopyInSink, CopyOutStream, Row, SimpleQueryMessage};
 
 use crate::error::Result;
 
@@ -43,9 +43,8 @@ impl Connection {
             .enable_all()
             .build()
             .map_err(|error| crate::error::Error::new("host.io", format!("No runtime for a connection: {error}")))?;
-        let connected = runtime.block_on(async { settings.config.connect(NoTls).await });
-        let (client, driver) = connected.map_err(|fault| failure::connecting(&fault, settings))?;
-        let mut connection = Self { client, driver: Box::pin(driver), closed: false, runtime: Some(runtime) };
+        let (client, driver) = runtime.block_on(settings.dial())?;
+        let mut connection = Self { client, driver, closed: false, runtime: Some(runtime) };
         if let Some(role) = &settings.role {
             let role = super::placement::quoted(role);
             connection.batch(&format!("SET ROLE {role}")).map_err(|fault| failure::connecting(&fault, settings))?;
