@@ -48,7 +48,7 @@ mod tests {
                 &["main"],
                 "main",
                 &[
-                    "Refusal target.no_right -: … in schema main is missing: ana would restore 2 objects into it [… --map sales=SCHEMA]",
+                    "Refusal target.no_right -: … in schema main is missing: ana would restore 2 objects into it [--into with an identity that has this right, or --map sales=SCHEMA]",
                 ],
             ),
             (&["sales"], "main", &[]),

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::target::{Existing, Facts, Health, TargetInfo};
 
 use super::connection::Connection;
+use super::documents;
 use super::failure;
 use super::settings::Settings;
 
@@ -55,10 +56,10 @@ fn of_database(mut connection: Connection, settings: &Settings) -> Result<Facts>
     let mut contents = objects::read(read(&mut connection, &objects::query(server.number))?, &server)?;
     contents.objects.extend(objects::roles(&server));
     if server.has_documents {
-        let documents = super::documents::existing(&mut connection)?;
-        contents.objects.extend(documents.into_iter().map(|(name, fingerprint)| {
-            (name, Existing { fingerprint, ..Existing::default() })
-        }));
+        for (name, fingerprint) in documents::existing(&mut connection)? {
+            // What is there by its own name is what counts.
+            contents.objects.entry(name).or_insert(Existing { fingerprint, ..Existing::default() });
+        }
     }
     let jobs = jobs::read(&mut connection, &server, settings.name())?;
     connection.batch("COMMIT").map_err(|fault| failure::failed(&fault, READING))?;
