@@ -211,7 +211,8 @@ mod tests {
 
     fn karate(attributes: &str, entries: usize) -> Object {
         let name = ObjectName { kind: "graph".into(), schema: Some("old".into()), name: "karate".into() };
-        let entry = |at| Entry { path: format!("{at}.csv"), form: "csv".into(), bytes: 100, exact: true, rows: Some(10 + at) };
+        let entry =
+            |at| Entry { path: format!("{at}.csv"), form: "csv".into(), bytes: 100, exact: true, rows: Some(10 + at) };
         let mut object = Object { entries: (0..entries as u64).map(entry).collect(), ..Object::new(name, attributes) };
         object.into.schema = Some("new".into());
         object
