@@ -53,7 +53,7 @@ fn visible(place: &Place) -> Vec<String> {
     seen.extend(place.rows("SELECT unnest(enum_range(NULL::mood))"));
     seen.extend(place.rows("SELECT id, v FROM seen ORDER BY 1"));
     seen.extend(place.rows("SELECT t_id, d FROM other"));
-    seen.extend(place.rows("SELECT conname, conrelid::regclass, confrelid::regclass FROM pg_constraint WHERE contype = 'f' ORDER BY 1"));
+    seen.extend(place.rows("SELECT conname, conrelid::regclass, confrelid::regclass FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace ORDER BY 1"));
     seen.extend(place.rows("SELECT coalesce(obj_description('public'::regnamespace, 'pg_namespace'), '')"));
     seen.extend(place.rows("SELECT to_regclass('public.n'), to_regclass('fresh.w'), to_regclass('public.by_v')"));
     seen
