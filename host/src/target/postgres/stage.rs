@@ -96,7 +96,7 @@ impl PostgresStage {
     ) -> Self {
         record.job.status = JobStatus::Running;
         let pool = Pool::new(settings.clone(), &record.job.job);
-        let shared = Arc::new(Shared::new(pool, placement, record.seq, &head.dialect));
+        let shared = Arc::new(Shared::new(pool, placement, record.seq, &head));
         Self { shared, record, head, lock: Mutex::new(lock), apart, settings }
     }
 
