@@ -89,7 +89,7 @@ fn word(kind: &str) -> String {
 /// Lines as `pg_restore -l` prints them, without numbers: `TABLE s parent postgres`.
 fn listed(server: &LocalServer, database: &str) -> BTreeSet<String> {
     let archive = format!("{}/archive.{database}", server.socket());
-    run(server.tool("pg_dump").args(["-Fc", "--schema-only", "-f", &archive, "-d", database]));
+    run(server.tool("pg_dump").args(["-Fc", "--schema-only", "-N", "reinstate*", "-f", &archive, "-d", database]));
     let listed = run(server.tool("pg_restore").args(["-l", &archive]));
     let lines = listed.lines().filter(|line| !line.starts_with(';'));
     lines.filter_map(|line| Some(line.split_once("; ")?.1.splitn(3, ' ').nth(2)?.to_owned())).collect()
@@ -217,7 +217,7 @@ fn fingerprints(server: &LocalServer) {
         ("ALTER TABLE s.new OWNER TO owner1", &["table s.new"]),
         ("ALTER TABLE s.new ADD CHECK (a > 0)", &["table s.new", "check_constraint s.new new_a_check"]),
         ("CREATE INDEX new_a ON s.new (a)", &["table s.new", "index s.new_a"]),
-        ("CREATE OR REPLACE VIEW s.names AS SELECT name || '' AS name FROM s.parent WHERE id > 1", &["view s.names"]),
+        ("CREATE OR REPLACE VIEW s.names AS SELECT name FROM s.parent WHERE id > 1", &["view s.names"]),
         ("ALTER TYPE s.mood ADD VALUE 'c'", &["type s.mood"]),
         ("ALTER TYPE s.pair ADD ATTRIBUTE z int", &["type s.pair"]),
         (
@@ -269,8 +269,9 @@ fn what_we_may_not_do_is_said() {
     server.sql(
         "postgres",
         "CREATE ROLE boss CREATEDB CREATEROLE LOGIN; CREATE ROLE ana LOGIN CONNECTION LIMIT 5; CREATE ROLE team; CREATE ROLE other;
-         GRANT team TO ana; CREATE DATABASE shop OWNER boss",
+         GRANT team TO ana",
     );
+    server.sql("postgres", "CREATE DATABASE shop OWNER boss");
     server.sql(
         "shop",
         "CREATE TABLE public.a (i int); CREATE SCHEMA theirs; CREATE SCHEMA ours AUTHORIZATION team; CREATE TABLE ours.b (i int);
