@@ -19,7 +19,9 @@ pub(super) fn decoder<'a, R: BufRead + Send + 'a>(
         Compression::None => Box::new(stored),
         Compression::Gzip => Box::new(MultiGzDecoder::new(stored)),
         Compression::Zlib => Box::new(Zlib { stored, inflate: Decompress::new(true), ended: false }),
-        Compression::Lz4 => Box::new(Lz4(FrameDecoder::new(Watched { stored, starved: false }))),
+        Compression::Lz4 => {
+            Box::new(Lz4 { frames: FrameDecoder::new(Watched { stored, starved: false }), ended: false })
+        }
         Compression::Zstd => {
             let mut decoder = zstd::Decoder::with_buffer(stored)?;
             decoder.window_log_max(window_log.clamp(10, 31))?;
@@ -75,7 +77,10 @@ impl<R: BufRead> Read for Zlib<R> {
 
 /// LZ4 frames. The crate's reader takes a missing end of a frame for its end; whoever asked for more bytes than there were
 /// was not at the end.
-struct Lz4<R: BufRead>(FrameDecoder<Watched<R>>);
+struct Lz4<R: BufRead> {
+    frames: FrameDecoder<Watched<R>>,
+    ended: bool,
+}
 
 struct Watched<R> {
     stored: R,
@@ -92,19 +97,18 @@ impl<R: Read> Read for Watched<R> {
 
 impl<R: BufRead> Read for Lz4<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let read = self.0.read(out)?;
-            if read > 0 || out.is_empty() {
+        while !self.ended && !out.is_empty() {
+            let read = self.frames.read(out)?;
+            if read > 0 {
                 return Ok(read);
             }
-            let stored = self.0.get_mut();
+            let stored = self.frames.get_mut();
             if stored.starved {
                 return Err(cut());
             }
-            if stored.stored.fill_buf()?.is_empty() {
-                return Ok(0);
-            }
+            self.ended = stored.stored.fill_buf()?.is_empty();
         }
+        Ok(0)
     }
 }
 

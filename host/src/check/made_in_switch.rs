@@ -41,7 +41,7 @@ mod tests {
         sample.knows_dumps();
         sample.finds(&[]);
         sample.catalog.layout = Some("pgdump".to_owned());
-        sample.finds(&["Note plan.made_in_switch … how to drop: publication p", "Note plan.stage"]);
+        sample.finds(&["Note plan.made_in_switch … how to drop: publication p"]);
         sample.facts.no_stage_database = None;
         sample.finds(&["Note plan.not_undone", "Note plan.stage"]);
     }

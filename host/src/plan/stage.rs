@@ -53,7 +53,7 @@ fn database() -> Staging {
 
 /// A note where there was something to choose.
 fn beside(input: &Input<'_>, why: &str) -> Staging {
-    let chosen = input.facts.no_stage_database.is_none() || input.catalog.layout.is_some();
+    let chosen = input.facts.no_stage_database.is_none() || input.facts.info.kind == "postgres";
     let message = format!("Everything is staged beside the live objects and exchanged with them in the switch: {why}");
     let note = Finding::new(Severity::Note, "plan.stage", message, "");
     Staging { kind: StageKind::Beside, findings: chosen.then_some(note).into_iter().collect() }

@@ -21,7 +21,7 @@ mod objects;
 mod script;
 pub(crate) mod sql;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod toc;
 
 /// Most objects that are given at once.

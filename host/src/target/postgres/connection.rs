@@ -57,6 +57,13 @@ impl Connection {
         self.wait(async |client: &Client| client.batch_execute(statements).await)
     }
 
+    /// Sends statements and does not wait for their end: they run before whatever is sent next, and with its round trip.
+    pub(crate) fn cast(&mut self, statements: &str) {
+        let mut request = pin!(self.client.batch_execute(statements));
+        // The first poll puts the request into the driver's queue; the answer is thrown away when it comes.
+        let _ = request.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+    }
+
     /// Runs one statement with parameters.
     pub(crate) fn rows(
         &mut self,

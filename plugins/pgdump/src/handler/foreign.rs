@@ -11,6 +11,9 @@ mod statement;
 mod table;
 mod view;
 
+#[cfg(test)]
+pub(super) use table::fields;
+
 /// Kinds that became part of their table, or have no meaning without PostgreSQL's own ways of keeping rows.
 const PARTS: [&str; 10] = [
     "CHECK CONSTRAINT",

@@ -46,6 +46,17 @@ pub(super) fn begin(object: &Object, entry: &Attributes, target: &Target) -> Res
     Ok(())
 }
 
+/// What is executed for the object, in the order of its making.
+#[cfg(test)]
+pub(super) fn statements(
+    object: &Object,
+    entry: &Attributes,
+    target: &Target,
+) -> Result<Vec<(String, sql::Scope, Option<String>)>, Failure> {
+    let all = statements::of(object, entry, target)?;
+    Ok(all.into_iter().map(|Statements { text, scope, undo }| (text, scope, undo)).collect())
+}
+
 /// Restores the bytes of one entry.
 pub(super) fn restore(object: &Object, entry: &Attributes, part: u32) -> Result<Counts, Failure> {
     object.part(part)?;

@@ -63,7 +63,22 @@ impl Data {
             lists::locate(archive, input, files, entries)?
         };
         data.check_large_objects()?;
+        data.check_places(files)?;
         Ok(data)
+    }
+
+    /// What two entries share could be written twice.
+    fn check_places(&self, files: &Files) -> Result<(), Failure> {
+        let mut seen = HashSet::new();
+        let spots = self.rows.values().chain(self.large.values().flatten().map(|large| &large.spot));
+        match spots.into_iter().find(|spot| !seen.insert(spot.at)) {
+            None => Ok(()),
+            Some(_) if self.blocks.is_some() => Err(damaged("Two entries of the archive have the same data")),
+            Some(spot) => {
+                let path = files.members[spot.at as usize].path.escape_debug();
+                Err(damaged(format!("Two entries of the archive have their data in {path}")))
+            }
+        }
     }
 
     fn check_large_objects(&self) -> Result<(), Failure> {

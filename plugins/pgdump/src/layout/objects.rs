@@ -14,8 +14,8 @@ mod hang;
 mod links;
 mod partitions;
 
-/// Longest name in bytes; PostgreSQL's own are shorter, but routines carry their arguments' types.
-const LONGEST_NAME: usize = 900;
+/// Longest name in bytes that the host takes, with room for a number; routines carry their arguments' types.
+const LONGEST_NAME: usize = 8_000;
 
 /// An object that is to be given to the host.
 #[derive(Debug)]

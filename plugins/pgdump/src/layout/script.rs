@@ -3,7 +3,7 @@
 use reinstate_plugin::{ArchiveReader, Backup, Failure, Item, Member};
 
 use super::encoding::Encoding;
-use super::fault::{too_large, unsupported};
+use super::fault::{damaged, too_large, unsupported};
 use super::{DIALECT, NO_TIME};
 
 mod globals;
@@ -21,6 +21,9 @@ pub(super) fn open(archive: &dyn ArchiveReader, member: &Member) -> Result<(Vec<
         return Err(too_large(message));
     }
     let bytes = archive.head(&member.path, member.size as u32)?;
+    if bytes.contains(&0) {
+        return Err(damaged(format!("The script {} holds a NUL", member.path)));
+    }
     let id = format!("{:016x}", digest(&bytes));
     let encoding = Encoding::named(&statement::encoding(&bytes).unwrap_or_else(|| "UTF8".to_owned()));
     let text = encoding.decode(bytes).ok_or_else(|| {

@@ -15,17 +15,17 @@ mod make;
 mod made;
 
 /// Archives that come with the sources.
-fn own() -> PathBuf {
+pub(crate) fn own() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/pg")
 }
 
 /// All archives, where they are at hand.
-fn shared() -> Option<PathBuf> {
+pub(crate) fn shared() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     ["../shared/data/pg", "../../shared/data/pg"].into_iter().map(|path| root.join(path)).find(|path| path.exists())
 }
 
-fn load(path: &Path) -> MemoryArchive {
+pub(crate) fn load(path: &Path) -> MemoryArchive {
     let name = path.file_name().unwrap().to_str().unwrap().to_owned();
     if path.is_dir() {
         let mut files: Vec<_> = std::fs::read_dir(path).unwrap().map(|file| file.unwrap().path()).collect();
@@ -54,7 +54,7 @@ fn open(archive: &MemoryArchive) -> (PgDump, Backup) {
     PgDump::open(archive).unwrap()
 }
 
-fn items(archive: &MemoryArchive) -> Vec<Item> {
+pub(crate) fn items(archive: &MemoryArchive) -> Vec<Item> {
     let (mut dump, _) = open(archive);
     let mut all = Vec::new();
     loop {
@@ -72,7 +72,7 @@ fn attributes(item: &Item) -> Attributes {
 }
 
 /// A payload's bytes, as the host would give them to the handler.
-fn bytes(archive: &MemoryArchive, payload: &Payload) -> Vec<u8> {
+pub(crate) fn bytes(archive: &MemoryArchive, payload: &Payload) -> Vec<u8> {
     let (_, member) = archive.0.iter().find(|(path, _)| *path == payload.member).unwrap();
     let stored = match payload.extent {
         Extent::Whole => member.clone(),

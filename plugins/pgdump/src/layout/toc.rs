@@ -183,6 +183,9 @@ fn decode(raw: Vec<Raw>, encoding: &Encoding) -> Result<Vec<Entry>, Failure> {
 fn decode_entry(raw: Raw, encoding: &Encoding, places: &HashMap<i64, u32>) -> Result<Entry, Failure> {
     let (dump_id, desc) = (raw.dump_id, raw.desc);
     let text = |bytes: Vec<u8>| {
+        if bytes.contains(&0) {
+            return Err(damaged(format!("Entry {dump_id} ({}) holds text with a NUL", desc.escape_debug())));
+        }
         encoding.decode(bytes).ok_or_else(|| {
             let message = format!("Entry {dump_id} ({}) holds text that is not {}", desc.escape_debug(), encoding.name);
             unsupported(format!("{message} as far as it can be read; take the dump with --encoding=UTF8"))

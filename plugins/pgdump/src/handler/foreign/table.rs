@@ -90,8 +90,7 @@ pub(super) fn restore(object: &Object, entry: &Attributes, target: &Target, part
     if form != COPY_TEXT {
         return Err(Failure::new("pgdump.unknown_form", format!("Rows in the form `{form}` cannot be read")));
     }
-    let plan = Plan::of(object, entry, target);
-    let fields = in_order(columns(object, entry, part)?, plan.portable.fields)?;
+    let fields = fields(object, entry, target, part)?;
     let append = |batch: &[u8], rows: u64| {
         let taken = tables::append("", &[], "arrow", batch)?;
         if taken == rows {
@@ -102,7 +101,17 @@ pub(super) fn restore(object: &Object, entry: &Attributes, target: &Target, part
     copy_text::decode(&fields, Ending::Marked, |max| entries::read(part, max), append).map_err(of_dump)
 }
 
-/// The fields as the rows hold them, then those that they do not hold. Fails with `pgdump.bad_copy`.
+/// The columns as the entry holds them, then those that it does not hold. Fails with `pgdump.bad_copy`.
+pub(in crate::handler) fn fields(
+    object: &Object,
+    entry: &Attributes,
+    target: &Target,
+    part: u32,
+) -> Result<Vec<Field>, Failure> {
+    in_order(columns(object, entry, part)?, Plan::of(object, entry, target).portable.fields)
+}
+
+/// The fields as the rows hold them, then the others.
 fn in_order(columns: Vec<String>, mut fields: Vec<Field>) -> Result<Vec<Field>, Failure> {
     let mut ordered = Vec::with_capacity(fields.len());
     for name in columns {
