@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::stand_in::{Resolver, place};
 use crate::catalog::ObjectName;
 use crate::error::Result;
 use crate::plan::{Action, Step};
-use super::stand_in::{Resolver, place};
 
 /// A name as SQL writes it, always in quotes.
 pub(crate) fn quoted(name: &str) -> String {

@@ -14,7 +14,7 @@ SELECT 'schema', n.oid, n.nspname, n.nspowner, has_schema_privilege(n.oid, 'CREA
        hashtextextended(ROW(n.nspname, n.nspowner)::text, 0)
 FROM pg_namespace n
 WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-  AND n.nspname <> 'reinstate' AND NOT starts_with(n.nspname, 'reinstate_');
+  AND n.nspname !~ '^reinstate(_(stage|kept)_r-.*)?$';
 
 SELECT 'extended', classid, objid FROM pg_depend
 WHERE deptype = 'e' OR (deptype = 'i' AND classid IN ('pg_proc'::regclass, 'pg_cast'::regclass));

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use super::super::connection::Connection;
 use super::super::local_server::{LocalServer, run};
+use super::super::store;
 use super::inspect;
 use crate::catalog::ObjectName;
 use crate::target::{Existing, Facts};
@@ -14,7 +15,7 @@ use crate::target::{Existing, Facts};
 const SAMPLE: &str = r#"
 CREATE ROLE owner1; CREATE ROLE "Odd ""role""" LOGIN; GRANT owner1 TO "Odd ""role""";
 CREATE EXTENSION citext;
-CREATE SCHEMA s; CREATE SCHEMA "Sch ema"; CREATE SCHEMA reinstate_stage; CREATE TABLE reinstate_stage.hidden (a int);
+CREATE SCHEMA s; CREATE SCHEMA "Sch ema"; CREATE SCHEMA "reinstate_stage_r-1_1"; CREATE TABLE "reinstate_stage_r-1_1".hidden (a int);
 CREATE TYPE s.mood AS ENUM ('a', 'b'); CREATE TYPE s.pair AS (x int, y s.mood); CREATE DOMAIN s.positive AS int CHECK (VALUE > 0);
 CREATE TYPE s.span AS RANGE (subtype = float8);
 CREATE TABLE s.parent (id serial PRIMARY KEY, name citext UNIQUE, mood s.mood, n s.positive CHECK (n < 100));
@@ -89,7 +90,16 @@ fn word(kind: &str) -> String {
 /// Lines as `pg_restore -l` prints them, without numbers: `TABLE s parent postgres`.
 fn listed(server: &LocalServer, database: &str) -> BTreeSet<String> {
     let archive = format!("{}/archive.{database}", server.socket());
-    run(server.tool("pg_dump").args(["-Fc", "--schema-only", "-N", "reinstate*", "-f", &archive, "-d", database]));
+    run(server.tool("pg_dump").args([
+        "-Fc",
+        "--schema-only",
+        "-N",
+        "reinstate_stage*",
+        "-f",
+        &archive,
+        "-d",
+        database,
+    ]));
     let listed = run(server.tool("pg_restore").args(["-l", &archive]));
     let lines = listed.lines().filter(|line| !line.starts_with(';'));
     lines.filter_map(|line| Some(line.split_once("; ")?.1.splitn(3, ' ').nth(2)?.to_owned())).collect()
@@ -328,10 +338,12 @@ fn missing_databases(server: &LocalServer) {
 /// Jobs are seen by the lock's holder, by their records and by the databases that they stage in.
 fn bookkeeping(server: &LocalServer) {
     server.sql("postgres", "CREATE DATABASE \"shop_reinstate_r-000000000003\"");
+    store::create(&mut server.connect("shop")).unwrap();
     server.sql(
         "shop",
-        "CREATE SCHEMA reinstate; CREATE TABLE reinstate.job (job text, status text);
-         INSERT INTO reinstate.job VALUES ('r-000000000001', 'running'), ('r-000000000002', 'interrupted'), ('r-0', 'succeeded')",
+        "INSERT INTO reinstate.job (job, status, started, backup_name, backup_id, archive, plan, settings)
+         SELECT 'r-00000000000' || n, status, '', '', '', '', '', ''
+         FROM (VALUES (1, 'running'), (2, 'running'), (4, 'succeeded')) AS jobs (n, status)",
     );
     let mut holder: Connection = server.connect("shop");
     holder.batch("SET application_name = 'reinstate r-000000000001'; SELECT pg_advisory_lock(1919248750, 0)").unwrap();
@@ -343,6 +355,8 @@ fn bookkeeping(server: &LocalServer) {
     let ana = facts(server, "ana", "shop").health;
     assert_eq!(ana.interrupted, ["r-000000000003"]);
     assert!(ana.missing_right.unwrap().contains("belongs to postgres, not to ana"));
+    server.sql("shop", "UPDATE reinstate.version SET version = 99");
+    assert!(facts(server, "postgres", "shop").health.unsupported_version.unwrap().contains("schema `reinstate`"));
     server.sql("shop", "DROP SCHEMA reinstate CASCADE");
 }
 
