@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use crate::archive::Archive;
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
@@ -170,10 +172,12 @@ async fn carry_out(restore: &Restore, job: Job<'_>, json: bool) -> Report {
         observer: if json { Arc::new(|_| ()) } else { Arc::new(move |event| shown.show(event)) },
         cancel: cancel.clone(),
     };
+    // From here on, before the job is recorded: a signal that came first would leave it without a word.
+    let mut caught = Signals::catch();
     let signals = tokio::spawn(async move {
-        signal().await;
+        caught.next().await;
         cancel.cancel();
-        signal().await;
+        caught.next().await;
         // The journal makes this safe: what is committed is committed, the rest is done again.
         std::process::exit(130);
     });
@@ -186,14 +190,22 @@ async fn carry_out(restore: &Restore, job: Job<'_>, json: bool) -> Report {
     report
 }
 
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
-        (Ok(mut interrupt), Ok(mut terminate)) => {
-            tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () }
+/// The signals that stop a restore. Without handlers they end the process as they always do.
+struct Signals(Option<(Signal, Signal)>);
+
+impl Signals {
+    fn catch() -> Self {
+        let interrupt = signal(SignalKind::interrupt()).ok();
+        Self(interrupt.zip(signal(SignalKind::terminate()).ok()))
+    }
+
+    async fn next(&mut self) {
+        match &mut self.0 {
+            Some((interrupt, terminate)) => {
+                tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () }
+            }
+            None => std::future::pending().await,
         }
-        // Without handlers the signals end the process as they always do.
-        _ => std::future::pending().await,
     }
 }
 

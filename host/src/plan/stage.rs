@@ -90,7 +90,11 @@ fn staying(input: &Input<'_>, kinds: &Kinds<'_>) -> Option<String> {
     let gives_way =
         |name: &ObjectName| brought.contains(name) && (options.policy == Policy::Replace || is_shared(&name.kind));
     let is_principal = |name: &ObjectName| matches!(name.kind.as_str(), "user" | "role");
-    let mut staying = input.facts.objects.keys().filter(|name| !is_principal(name) && !gives_way(name));
+    // Every new database has them.
+    let is_born =
+        |name: &ObjectName| matches!((&*name.kind, &*name.name), ("schema", "public") | ("extension", "plpgsql"));
+    let mut staying =
+        input.facts.objects.keys().filter(|name| !is_principal(name) && !is_born(name) && !gives_way(name));
     let first = staying.next()?;
     let more = match staying.count() {
         0 => String::new(),

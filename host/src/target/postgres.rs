@@ -39,7 +39,6 @@ mod routines;
 mod settings;
 mod shared;
 mod stage;
-mod stand_in;
 mod statement;
 mod store;
 mod switch;

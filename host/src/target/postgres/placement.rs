@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::stand_in::{Resolver, place};
 use crate::catalog::ObjectName;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::{Action, Step};
+use crate::sql::place::{Resolver, place};
+
+fn unreadable(why: String) -> Error {
+    Error::new("target.bad_definition", format!("A statement cannot be read: {why}"))
+}
 
 /// A name as SQL writes it, always in quotes.
 pub(crate) fn quoted(name: &str) -> String {
@@ -154,12 +158,12 @@ impl Placement {
 
     /// A statement in the archive's names with the names that hold now.
     pub(crate) fn place(&self, statement: &str) -> Result<String> {
-        place(statement, &Now(self))
+        place(statement, &Now(self)).map_err(unreadable)
     }
 
     /// A statement in the archive's names with the names that hold from the switch on.
     pub(crate) fn map(&self, statement: &str) -> Result<String> {
-        place(statement, &Then(self))
+        place(statement, &Then(self)).map_err(unreadable)
     }
 
     /// The target's name of a schema of the archive.

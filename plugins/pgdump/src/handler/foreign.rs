@@ -7,12 +7,13 @@ use crate::attributes::Attributes;
 use crate::kinds;
 
 mod column;
+mod inserts;
 mod statement;
 mod table;
 mod view;
 
 #[cfg(test)]
-pub(super) use table::fields;
+pub(super) use table::decode;
 
 /// Kinds that became part of their table, or have no meaning without PostgreSQL's own ways of keeping rows.
 const PARTS: [&str; 10] = [

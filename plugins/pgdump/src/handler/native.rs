@@ -84,6 +84,13 @@ fn worth_knowing(object: &Object, entry: &Attributes) -> Vec<Finding> {
             "Take the dump with pg_dump 10.3 or later",
         ));
     }
+    if source.kind == kinds::TABLE && entry.definition.is_empty() && !object.rows_only {
+        findings.push(Finding::refusal(
+            "pgdump.no_definition",
+            format!("The dump holds the rows of {source} and not its definition"),
+            "Restore data only, into a table that is there",
+        ));
+    }
     if entry.row_statements && !object.definitions_only {
         findings.push(Finding::note(
             "pgdump.row_statements",

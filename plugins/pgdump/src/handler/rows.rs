@@ -7,7 +7,7 @@ use reinstate_plugin::{Counts, Failure, Object, entries, tables};
 use super::reader::copied_columns;
 use crate::attributes::{Attributes, COPY_TEXT, STATEMENTS};
 
-mod inserts;
+pub(super) mod inserts;
 
 /// Restores one entry of rows into PostgreSQL.
 pub(super) fn into_postgresql(object: &Object, entry: &Attributes, part: u32) -> Result<Counts, Failure> {

@@ -9,8 +9,8 @@ use reinstate_plugin::{ArchiveReader, Failure, MemberReader};
 
 use super::fault::{damaged, reading, too_large};
 
-/// Bytes of memory that a table of contents may take.
-pub(super) const BUDGET: u64 = 96 << 20;
+/// Bytes of memory that a table of contents may take, of the 512 MiB that the host gives a layout unless it is told otherwise.
+pub(super) const BUDGET: u64 = 320 << 20;
 
 /// A member of the archive, read value by value.
 pub(super) struct Input<'a> {

@@ -12,6 +12,8 @@ pub(super) struct Table {
     pub(super) attributes: TableAttributes,
     /// What is not kept, in words: `its partitions' bounds`.
     pub(super) left_out: Vec<String>,
+    /// Whether it has columns that its own definition does not list.
+    pub(super) has_other_columns: bool,
 }
 
 impl Table {
@@ -50,6 +52,7 @@ impl Table {
         if reader.accept("of") {
             let of = reader.until(|reader| reader.peek().is_some_and(|token| token.is_symbol('(')));
             self.leave_out(format!("the type `{of}` that gives it its columns"));
+            self.has_other_columns = true;
         }
         for item in reader.group().map(|group| group.items()).unwrap_or_default() {
             self.item(item);
@@ -57,6 +60,7 @@ impl Table {
         if reader.accept("inherits") {
             let parents = reader.group().map(|group| group.rest().to_owned()).unwrap_or_default();
             self.leave_out(format!("its inheritance of {parents}"));
+            self.has_other_columns = true;
         }
         if reader.accept("partition by") {
             self.leave_out("its partitioning: it stays empty, and its partitions are tables of their own");

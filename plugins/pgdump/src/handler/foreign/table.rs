@@ -6,8 +6,8 @@ use reinstate_plugin::rows::{Field, Presence};
 use reinstate_plugin::{Counts, Failure, Finding, Object, Outlook, Target, declared_rows, entries, tables};
 use serde_json::json;
 
-use super::column;
 use super::statement::Table;
+use super::{column, inserts};
 use crate::attributes::{Attributes, COPY_TEXT, STATEMENTS};
 use crate::handler::reader::copied_columns;
 use crate::handler::rows::{columns, of_dump};
@@ -18,6 +18,7 @@ struct Plan {
     attributes: TableAttributes,
     portable: Portable,
     left_out: Vec<String>,
+    has_other_columns: bool,
 }
 
 impl Plan {
@@ -34,7 +35,8 @@ impl Plan {
             }
             what
         }));
-        Self { attributes: table.attributes, portable, left_out }
+        let has_other_columns = table.has_other_columns;
+        Self { attributes: table.attributes, portable, left_out, has_other_columns }
     }
 }
 
@@ -69,10 +71,10 @@ pub(super) fn plan(object: &Object, entry: &Attributes, target: &Target) -> Resu
         outlook.findings.extend(not_kept(object, target, &plan.left_out));
     }
     let statements = object.entries.iter().any(|entry| entry.form == STATEMENTS);
-    if statements && !object.definitions_only {
+    if statements && plan.has_other_columns && !object.definitions_only {
         outlook.findings.push(Finding::refusal(
-            "pgdump.row_statements",
-            format!("The rows of {} are INSERT statements, which only PostgreSQL understands", object.source),
+            "pgdump.unknown_columns",
+            format!("{} has columns that neither its definition nor its rows, INSERT statements, name", object.source),
             "Take the dump without --inserts, or restore definitions only",
         ));
     }
@@ -86,29 +88,38 @@ pub(super) fn begin(object: &Object, entry: &Attributes, target: &Target) -> Res
 }
 
 pub(super) fn restore(object: &Object, entry: &Attributes, target: &Target, part: u32) -> Result<Counts, Failure> {
-    let form = &object.part(part)?.form;
-    if form != COPY_TEXT {
-        return Err(Failure::new("pgdump.unknown_form", format!("Rows in the form `{form}` cannot be read")));
-    }
-    let fields = fields(object, entry, target, part)?;
-    let append = |batch: &[u8], rows: u64| {
+    let read = |max| entries::read(part, max);
+    decode(object, entry, target, part, read, |batch, rows| {
         let taken = tables::append("", &[], "arrow", batch)?;
         if taken == rows {
             return Ok(());
         }
         Err(Failure::new("table.rows_not_taken", format!("The target took {taken} of {rows} rows")))
-    };
-    copy_text::decode(&fields, Ending::Marked, |max| entries::read(part, max), append).map_err(of_dump)
+    })
 }
 
-/// The columns as the entry holds them, then those that it does not hold. Fails with `pgdump.bad_copy`.
-pub(in crate::handler) fn fields(
+/// Decodes an entry, whatever its form.
+pub(in crate::handler) fn decode(
     object: &Object,
     entry: &Attributes,
     target: &Target,
     part: u32,
-) -> Result<Vec<Field>, Failure> {
-    in_order(columns(object, entry, part)?, Plan::of(object, entry, target).portable.fields)
+    read: impl FnMut(u32) -> Result<Vec<u8>, Failure>,
+    append: impl FnMut(&[u8], u64) -> Result<(), Failure>,
+) -> Result<Counts, Failure> {
+    let plan = Plan::of(object, entry, target);
+    let fields = |columns| in_order(columns, plan.portable.fields.clone());
+    match object.part(part)?.form.as_str() {
+        COPY_TEXT => {
+            let fields = fields(columns(object, entry, part)?)?;
+            copy_text::decode(&fields, Ending::Marked, read, append).map_err(of_dump)
+        }
+        STATEMENTS => {
+            let all: Vec<String> = plan.attributes.columns.iter().map(|column| column.name.clone()).collect();
+            inserts::decode(&all, fields, read, append)
+        }
+        other => Err(Failure::new("pgdump.unknown_form", format!("Rows in the form `{other}` cannot be read"))),
+    }
 }
 
 /// The fields as the rows hold them, then the others.

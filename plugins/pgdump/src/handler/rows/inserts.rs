@@ -9,7 +9,7 @@ const BATCH: usize = 256 * 1024;
 const LONGEST: usize = 64 << 20;
 
 /// Runs all statements. Fails with `pgdump.rows_cut` when the last one has no end.
-pub(super) fn run(
+pub(in crate::handler) fn run(
     mut read: impl FnMut(u32) -> Result<Vec<u8>, Failure>,
     mut execute: impl FnMut(&str) -> Result<(), Failure>,
 ) -> Result<Counts, Failure> {
