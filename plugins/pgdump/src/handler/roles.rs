@@ -111,7 +111,8 @@ fn further(role: &RoleAttributes) -> Map<String, Value> {
         let settings = everywhere.map(|(_, name, value)| (name.clone(), Value::String(plain(value))));
         all.insert("settings".to_owned(), Value::Object(settings.collect()));
         let in_one = role.settings.iter().filter(|(database, ..)| database.is_some());
-        let in_one = in_one.map(|(database, name, value)| json!({ "database": database, "name": name, "value": value }));
+        let in_one =
+            in_one.map(|(database, name, value)| json!({ "database": database, "name": name, "value": value }));
         all.insert("database_settings".to_owned(), in_one.collect());
     }
     if let Some(comment) = &role.comment {
@@ -234,7 +235,9 @@ mod tests {
         let further: Value = serde_json::from_str(&principal.attributes).unwrap();
         assert_eq!(further["superuser"], true);
         assert_eq!(further["database_settings"][0]["value"], "'5min'");
-        for (written, meant) in [("'5min'", "5min"), ("'it''s'", "it's"), ("'a', 'B c'", "\"a\", \"B c\""), ("64", "64")] {
+        for (written, meant) in
+            [("'5min'", "5min"), ("'it''s'", "it's"), ("'a', 'B c'", "\"a\", \"B c\""), ("64", "64")]
+        {
             assert_eq!(plain(written), meant);
         }
         let memberships = memberships(&attributes);
