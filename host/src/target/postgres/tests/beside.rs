@@ -31,15 +31,30 @@ fn scripts() -> Vec<Script<'static>> {
     vec![
         (1, "CREATE TABLE public.t (id integer NOT NULL, v text, CONSTRAINT c CHECK (v <> ''))", Scope::Itself, None),
         (1, "INSERT INTO public.t VALUES (1, 'new'), (2, 'new')", Scope::Itself, None),
-        (2, "CREATE SEQUENCE public.t_id_seq; ALTER SEQUENCE public.t_id_seq OWNED BY public.t.id", Scope::Itself, None),
-        (2, "ALTER TABLE ONLY public.t ALTER COLUMN id SET DEFAULT nextval('public.t_id_seq'::regclass)", part("public.t"), None),
+        (
+            2,
+            "CREATE SEQUENCE public.t_id_seq; ALTER SEQUENCE public.t_id_seq OWNED BY public.t.id",
+            Scope::Itself,
+            None,
+        ),
+        (
+            2,
+            "ALTER TABLE ONLY public.t ALTER COLUMN id SET DEFAULT nextval('public.t_id_seq'::regclass)",
+            part("public.t"),
+            None,
+        ),
         (3, "CREATE FUNCTION public.f(x integer) RETURNS text LANGUAGE sql AS $$ SELECT 'new' $$", Scope::Itself, None),
         (4, "CREATE TYPE public.mood AS ENUM ('happy')", Scope::Itself, None),
         (5, "CREATE TABLE public.n (t_id integer, m public.mood)", Scope::Itself, None),
         (5, "INSERT INTO public.n VALUES (2, 'happy')", Scope::Itself, None),
         (12, "ALTER TABLE ONLY public.t ADD CONSTRAINT t_pkey PRIMARY KEY (id)", part("public.t"), None),
         (6, "CREATE INDEX by_v ON public.t USING btree (v)", part("public.t"), None),
-        (7, "ALTER TABLE ONLY public.n ADD CONSTRAINT n_t_fkey FOREIGN KEY (t_id) REFERENCES public.t(id)", part("public.n"), None),
+        (
+            7,
+            "ALTER TABLE ONLY public.n ADD CONSTRAINT n_t_fkey FOREIGN KEY (t_id) REFERENCES public.t(id)",
+            part("public.n"),
+            None,
+        ),
         (9, "CREATE SCHEMA fresh", Scope::Database, Some("DROP SCHEMA fresh")),
         (10, "CREATE VIEW fresh.w AS SELECT t.id FROM public.t", Scope::Itself, None),
         (11, "COMMENT ON SCHEMA public IS 'restored'", Scope::Database, Some("COMMENT ON SCHEMA public IS 'standard public schema'")),
@@ -90,8 +105,17 @@ fn objects_of_every_kind_are_exchanged_and_exchanged_again() {
     assert_eq!(
         after,
         [
-            "new", "new", "new", "happy", "1|new", "2|new", "1|old", "n_t_fkey|n|t", "other_t_id_fkey|other|t",
-            "restored", "n|fresh.w|by_v"
+            "new",
+            "new",
+            "new",
+            "happy",
+            "1|new",
+            "2|new",
+            "1|old",
+            "n_t_fkey|n|t",
+            "other_t_id_fkey|other|t",
+            "restored",
+            "n|fresh.w|by_v"
         ]
     );
     assert_eq!(place.rows("SELECT pg_get_serial_sequence('t', 'id'), nextval('t_id_seq')"), ["public.t_id_seq|1"]);
@@ -170,7 +194,10 @@ fn schemas_take_other_names_and_renamed_objects_stay_visible() {
     ];
     restore(&place, &plan, "r-1", &scripts).unwrap();
     let seen = || place.rows("SELECT x FROM b.t");
-    assert_eq!((seen(), place.rows("SELECT x FROM b_old.t"), place.rows("SELECT x FROM b.v")), (vec!["2".into()], vec!["1".into()], vec!["2".into()]));
+    assert_eq!(
+        (seen(), place.rows("SELECT x FROM b_old.t"), place.rows("SELECT x FROM b.v")),
+        (vec!["2".into()], vec!["1".into()], vec!["2".into()])
+    );
     place.target().undo("r-1").unwrap();
     assert_eq!(seen(), ["1"]);
     assert_eq!(place.rows("SELECT to_regnamespace('b_old'), to_regclass('b.v')"), ["NULL|NULL"]);
@@ -181,7 +208,9 @@ fn schemas_take_other_names_and_renamed_objects_stay_visible() {
 
 #[test]
 fn rows_are_added_in_the_switch() {
-    let place = Place::with("CREATE TABLE t(id integer GENERATED ALWAYS AS IDENTITY, v text, w text GENERATED ALWAYS AS (v || '!') STORED); INSERT INTO t(v) VALUES ('a')");
+    let place = Place::with(
+        "CREATE TABLE t(id integer GENERATED ALWAYS AS IDENTITY, v text, w text GENERATED ALWAYS AS (v || '!') STORED); INSERT INTO t(v) VALUES ('a')",
+    );
     let plan = plan(StageKind::Beside, &[step(1, Action::Fill, name("table", "public.t"), &[])], &[]);
     let script: Script<'_> = (1, "INSERT INTO public.t(id, v) VALUES (7, 'b')", Scope::Itself, None);
     let stage = place.target().begin(&job("r-1", &plan)).unwrap();
@@ -197,7 +226,10 @@ fn rows_are_added_in_the_switch() {
 #[test]
 fn a_failed_step_is_left_out() {
     let place = Place::with("");
-    let steps = [step(1, Action::Create, name("table", "public.a"), &[]), step(2, Action::Create, name("table", "public.b"), &[])];
+    let steps = [
+        step(1, Action::Create, name("table", "public.a"), &[]),
+        step(2, Action::Create, name("table", "public.b"), &[]),
+    ];
     let plan = plan(StageKind::Beside, &steps, &[]);
     let scripts: [Script<'_>; 3] = [
         (1, "CREATE TABLE public.a (x integer)", Scope::Itself, None),
@@ -278,7 +310,8 @@ fn one_job_at_a_time() {
 fn roles_come_with_the_switch() {
     let place = Place::with("");
     let role = format!("{}_role", place.database);
-    let steps = [step(1, Action::Create, name("role", &role), &[]), step(2, Action::Create, name("table", "public.t"), &[])];
+    let steps =
+        [step(1, Action::Create, name("role", &role), &[]), step(2, Action::Create, name("table", "public.t"), &[])];
     let plan = plan(StageKind::Beside, &steps, &[]);
     let create = format!("CREATE ROLE {role}");
     let drop_it = format!("DROP ROLE {role}");
@@ -305,13 +338,20 @@ fn roles_come_with_the_switch() {
 
 #[test]
 fn partitions_follow_their_table() {
-    let place = Place::with("CREATE TABLE p(x integer) PARTITION BY LIST (x); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
-        CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2); INSERT INTO p VALUES (1), (2)");
+    let place = Place::with(
+        "CREATE TABLE p(x integer) PARTITION BY LIST (x); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+        CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2); INSERT INTO p VALUES (1), (2)",
+    );
     let one = plan(StageKind::Beside, &[step(1, Action::Replace, name("table", "public.p1"), &[])], &[]);
     // The partition alone: its place is taken by the new one, and taken back.
     let scripts: [Script<'_>; 2] = [
         (1, "CREATE TABLE public.p1 (x integer); INSERT INTO public.p1 VALUES (1), (1)", Scope::Itself, None),
-        (1, "ALTER TABLE ONLY public.p ATTACH PARTITION public.p1 FOR VALUES IN (1)", Scope::PartOf(name("table", "public.p1")), Some("ALTER TABLE public.p DETACH PARTITION public.p1")),
+        (
+            1,
+            "ALTER TABLE ONLY public.p ATTACH PARTITION public.p1 FOR VALUES IN (1)",
+            Scope::PartOf(name("table", "public.p1")),
+            Some("ALTER TABLE public.p DETACH PARTITION public.p1"),
+        ),
     ];
     let count = || place.rows("SELECT count(*) FROM p");
     restore(&place, &one, "r-1", &scripts).unwrap();
@@ -319,7 +359,13 @@ fn partitions_follow_their_table() {
     place.target().undo("r-1").unwrap();
     assert_eq!(count(), ["2"]);
     let whole = plan(StageKind::Beside, &[step(1, Action::Replace, name("table", "public.p"), &[])], &[]);
-    restore(&place, &whole, "r-2", &[(1, "CREATE TABLE public.p (x integer) PARTITION BY LIST (x)", Scope::Itself, None)]).unwrap();
+    restore(
+        &place,
+        &whole,
+        "r-2",
+        &[(1, "CREATE TABLE public.p (x integer) PARTITION BY LIST (x)", Scope::Itself, None)],
+    )
+    .unwrap();
     assert_eq!((count(), place.rows("SELECT to_regclass('p2')")), (vec!["0".into()], vec!["NULL".into()]));
     place.target().undo("r-2").unwrap();
     assert_eq!((count(), place.rows("SELECT to_regclass('p2')")), (vec!["2".into()], vec!["p2".into()]));
