@@ -25,6 +25,7 @@ mod right_to_restore;
 mod rows_into_existing;
 mod runs_as_itself;
 mod schemas_exist;
+mod schemas_open;
 mod space_enough;
 mod steps_ordered;
 mod target_found;
@@ -71,6 +72,7 @@ const RULES: &[Rule] = &[
     dependents_stay::check,
     rows_into_existing::check,
     schemas_exist::check,
+    schemas_open::check,
     principals_exist::check,
     runs_as_itself::check,
     extensions_available::check,

@@ -8,7 +8,7 @@ use crate::finding::Finding;
 /// What plugins may know of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetInfo {
-    /// `sqlite`, or a platform's own word.
+    /// `sqlite`, `postgres`, or a platform's own word.
     pub kind: String,
     /// Its version.
     pub version: String,
@@ -56,7 +56,7 @@ pub struct Health {
 /// What was read of a target; planning and checking see nothing else of it.
 #[derive(Debug, Clone)]
 pub struct Facts {
-    /// Where it is, as an operator writes it: `sqlite:PATH`.
+    /// Where it is, as an operator writes it: `sqlite:PATH`, `postgres://…`. Never with a password.
     pub location: String,
     /// What plugins may know.
     pub info: TargetInfo,
@@ -64,10 +64,14 @@ pub struct Facts {
     pub objects: BTreeMap<ObjectName, Existing>,
     /// Every schema there is.
     pub schemas: BTreeSet<String>,
+    /// Those of them in which we may not create anything.
+    pub closed_schemas: BTreeSet<String>,
     /// Users and roles, whatever their kind.
     pub principals: BTreeSet<String>,
     /// The user or role that restores, where the target knows one: it is never changed.
     pub identity: Option<String>,
+    /// The encoding of its texts, in its own word: `UTF8`; `None` where it is not known or can be chosen.
+    pub encoding: Option<String>,
     /// Extensions and languages that can be had, as `extension:NAME` and `language:NAME`; `None` where the target has no such thing.
     pub available: Option<BTreeSet<String>>,
     /// Why the work cannot be done in a database of its own; `None` where it can.

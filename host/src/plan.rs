@@ -47,11 +47,11 @@ pub enum Policy {
     Rename,
 }
 
-/// `KIND[:PATTERN]`: objects of a kind (`*` for all) whose name, or `schema.name`, fits the pattern (`*` and `?`).
+/// `KIND[,KIND…][:PATTERN]`: objects of these kinds (`*` for all) whose name, or `schema.name`, fits the pattern (`*` and `?`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Selector {
-    /// The kind, or `*`.
+    /// The kinds, parted by commas, or `*`.
     pub kind: String,
     /// The pattern; `*` when none was given.
     pub pattern: String,

@@ -44,7 +44,8 @@ impl Library {
     fn planned(&self, width: u32) -> (Restore, Plan) {
         data::remove(&self.target);
         let target: Arc<dyn Target> = Arc::new(SqliteTarget::new(&self.target).unwrap());
-        let restore = Restore { host: Arc::clone(&self.host), archive: Arc::clone(&self.archive), target };
+        let restore =
+            Restore { host: Arc::clone(&self.host), archive: Arc::clone(&self.archive), globals: None, target };
         let options = Options { width, ..Options::default() };
         let plan = self.runtime.block_on(restore::plan(&restore, &options)).unwrap();
         (restore, plan)
@@ -121,7 +122,12 @@ fn fields() -> Vec<Field> {
     };
     let columns = data::table_definition().columns.into_iter();
     columns
-        .map(|column| Field { name: column.name, values: values(column.values), presence: Presence::Required })
+        .map(|column| Field {
+            name: column.name,
+            values: values(column.values),
+            declared: String::new(),
+            presence: Presence::Required,
+        })
         .collect()
 }
 

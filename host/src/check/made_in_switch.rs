@@ -13,7 +13,7 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     if plan.stage == StageKind::Database || catalog.layout.is_none() {
         return Vec::new();
     }
-    let kinds = Kinds::new(situation.plugins);
+    let kinds = Kinds::new(situation.plugins, catalog.layout.as_deref());
     let is_made_then = |name: &&ObjectName| {
         kinds.in_schema(&name.kind) == Some(false)
             && !is_shared(&name.kind)
@@ -41,7 +41,7 @@ mod tests {
         sample.knows_dumps();
         sample.finds(&[]);
         sample.catalog.layout = Some("pgdump".to_owned());
-        sample.finds(&["Note plan.made_in_switch … how to drop: publication p", "Note plan.stage"]);
+        sample.finds(&["Note plan.made_in_switch … how to drop: publication p"]);
         sample.facts.no_stage_database = None;
         sample.finds(&["Note plan.not_undone", "Note plan.stage"]);
     }

@@ -50,6 +50,7 @@ pub const ALL: &[(&str, Kind, &str)] = &[
     ("backup.unsupported", Refused, "The source holds something that an archive cannot carry"),
     ("catalog.bad_manifest", Refused, "The manifest cannot be understood"),
     ("catalog.checksum_mismatch", Refused, "The manifest's bytes are not those that its digest describes"),
+    ("catalog.not_mergeable", Refused, "Two archives cannot be restored as one"),
     ("catalog.unrecognised", Refused, "No layout knows this archive"),
     ("host.internal", Failed, "A fault of the host itself"),
     ("host.io", Failed, "A file of the host's own could not be read or written"),

@@ -206,6 +206,8 @@ fn facts() -> Facts {
         principals: BTreeSet::new(),
         available: None,
         identity: None,
+        encoding: None,
+        closed_schemas: Default::default(),
         no_stage_database: Some("SQLite has none".to_owned()),
         no_fill: None,
         warnings: Vec::new(),

@@ -49,10 +49,9 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
     let names = Names::of(input.catalog);
     let mut left: BTreeMap<usize, Vec<&ObjectName>> = BTreeMap::new();
     for (at, object) in input.catalog.objects.iter().enumerate() {
-        if !chosen[at] && is_missed(object, input) {
-            if let Some(holder) = names.holder(object, &chosen) {
-                left.entry(holder).or_default().push(&object.name);
-            }
+        let holder = names.holder(object, &chosen).filter(|_| !chosen[at] && is_missed(object, input));
+        if let Some(holder) = holder {
+            left.entry(holder).or_default().push(&object.name);
         }
     }
     left.into_iter().map(|(holder, left)| finding(&input.catalog.objects[holder].name, &left)).collect()

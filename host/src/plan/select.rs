@@ -24,6 +24,8 @@ pub fn select(catalog: &Catalog, options: &Options) -> Result<Vec<usize>> {
     mark(catalog, &options.select, "--select", &mut chosen, true)?;
     if !options.select.is_empty() {
         bring_along(catalog, &mut chosen);
+        let asked = catalog.objects.iter().map(|object| options.asks_for(object));
+        chosen.iter_mut().zip(asked).for_each(|(chosen, asked)| *chosen |= asked);
     }
     mark(catalog, &options.exclude, "--exclude", &mut chosen, false)?;
     let selected: Vec<usize> = (0..chosen.len()).filter(|at| chosen[*at]).collect();
@@ -250,6 +252,25 @@ mod tests {
         assert!(error.code() == "plan.no_match" && error.to_string().contains("sections"), "{error}");
         let both = options(|o| (o.rows_only, o.definitions_only) = (true, true));
         assert_eq!(super::select(&dump().catalog, &both).unwrap_err().code(), "usage");
+    }
+
+    #[test]
+    fn roles_of_a_second_archive_come_with_every_part() {
+        let mut sample = Sample::of(&["role app", "user ana", "table app.a"]);
+        sample.options.globals = Some("globals.sql".to_owned());
+        for (select, exclude, section, expected) in [
+            (&["table"][..], &[][..], None, &[0, 1, 2][..]),
+            (&["table"], &["user"], None, &[0, 2]),
+            (&[], &[], Some(Section::PostData), &[0, 1]),
+        ] {
+            let options = Options {
+                select: selectors(select),
+                exclude: selectors(exclude),
+                sections: section.into_iter().collect(),
+                ..sample.options.clone()
+            };
+            assert_eq!(super::select(&sample.catalog, &options).unwrap(), expected, "{options:?}");
+        }
     }
 
     #[test]

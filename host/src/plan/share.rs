@@ -31,6 +31,9 @@ impl Options {
         if self.leaves_out(object) {
             return Share::Nothing;
         }
+        if self.asks_for(object) {
+            return Share::All;
+        }
         let wanted = self.wanted();
         let has = |section| wanted.contains(&section);
         if object.section == Section::PreData && object.entries.iter().any(holds_rows) {
@@ -42,6 +45,11 @@ impl Options {
             };
         }
         if has(object.section) { Share::All } else { Share::Nothing }
+    }
+
+    /// Users and roles of a second archive are asked for by naming that, whatever part of the first one is.
+    pub(super) fn asks_for(&self, object: &Object) -> bool {
+        self.globals.is_some() && matches!(object.name.kind.as_str(), "user" | "role")
     }
 
     /// Fails with `usage` when options say opposite things.

@@ -53,7 +53,7 @@ fn database() -> Staging {
 
 /// A note where there was something to choose.
 fn beside(input: &Input<'_>, why: &str) -> Staging {
-    let chosen = input.facts.no_stage_database.is_none() || input.catalog.layout.is_some();
+    let chosen = input.facts.no_stage_database.is_none() || input.facts.info.kind == "postgres";
     let message = format!("Everything is staged beside the live objects and exchanged with them in the switch: {why}");
     let note = Finding::new(Severity::Note, "plan.stage", message, "");
     Staging { kind: StageKind::Beside, findings: chosen.then_some(note).into_iter().collect() }
@@ -90,7 +90,11 @@ fn staying(input: &Input<'_>, kinds: &Kinds<'_>) -> Option<String> {
     let gives_way =
         |name: &ObjectName| brought.contains(name) && (options.policy == Policy::Replace || is_shared(&name.kind));
     let is_principal = |name: &ObjectName| matches!(name.kind.as_str(), "user" | "role");
-    let mut staying = input.facts.objects.keys().filter(|name| !is_principal(name) && !gives_way(name));
+    // Every new database has them.
+    let is_born =
+        |name: &ObjectName| matches!((&*name.kind, &*name.name), ("schema", "public") | ("extension", "plpgsql"));
+    let mut staying =
+        input.facts.objects.keys().filter(|name| !is_principal(name) && !is_born(name) && !gives_way(name));
     let first = staying.next()?;
     let more = match staying.count() {
         0 => String::new(),

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt, Stream};
 use tokio::runtime::Runtime;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{CancelToken, Client, CopyInSink, CopyOutStream, NoTls, Row, SimpleQueryMessage};
+use tokio_postgres::{CancelToken, Client, CopyInSink, CopyOutStream, Row, SimpleQueryMessage};
 
 use crate::error::Result;
 
@@ -43,9 +43,8 @@ impl Connection {
             .enable_all()
             .build()
             .map_err(|error| crate::error::Error::new("host.io", format!("No runtime for a connection: {error}")))?;
-        let connected = runtime.block_on(async { settings.config.connect(NoTls).await });
-        let (client, driver) = connected.map_err(|fault| failure::connecting(&fault, settings))?;
-        let mut connection = Self { client, driver: Box::pin(driver), closed: false, runtime: Some(runtime) };
+        let (client, driver) = runtime.block_on(settings.dial())?;
+        let mut connection = Self { client, driver, closed: false, runtime: Some(runtime) };
         if let Some(role) = &settings.role {
             let role = super::placement::quoted(role);
             connection.batch(&format!("SET ROLE {role}")).map_err(|fault| failure::connecting(&fault, settings))?;
@@ -56,6 +55,13 @@ impl Connection {
     /// Runs statements that give no rows; one round trip, one implicit transaction unless they say otherwise.
     pub(crate) fn batch(&mut self, statements: &str) -> std::result::Result<(), Fault> {
         self.wait(async |client: &Client| client.batch_execute(statements).await)
+    }
+
+    /// Sends statements and does not wait for their end: they run before whatever is sent next, and with its round trip.
+    pub(crate) fn cast(&mut self, statements: &str) {
+        let mut request = pin!(self.client.batch_execute(statements));
+        // The first poll puts the request into the driver's queue; the answer is thrown away when it comes.
+        let _ = request.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
     }
 
     /// Runs one statement with parameters.

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::catalog::ObjectName;
 use crate::error::{Error, Result};
+use crate::plan::names::further_table;
 use crate::plan::{Action, Step};
 use crate::target::Unit;
 
@@ -179,12 +180,58 @@ pub(super) fn existing(connection: &mut Connection) -> Result<BTreeMap<ObjectNam
     let select = "SELECT kind, schema, name, md5(job || '/' || step || '/' || contents::text) FROM reinstate.document
         WHERE state = 'live' AND (contents ->> 'embodied') IS DISTINCT FROM 'true'";
     let rows = connection.rows(select, &[]).map_err(|fault| failure::failed(&fault, "Could not read the documents"))?;
-    let named = |row: &tokio_postgres::Row| {
-        let schema: Option<String> = row.get(1);
-        let (kind, name): (String, String) = (row.get(0), row.get(2));
-        (ObjectName::new(kind, schema.as_deref(), name), row.get(3))
+    Ok(rows.iter().map(|row| (named(row, 0), row.get(3))).collect())
+}
+
+/// The job's documents in a state, by step.
+pub(super) fn in_state(connection: &mut Connection, job: i64, state: &str) -> Result<Vec<(u32, ObjectName)>> {
+    let select = "SELECT step, kind, schema, name FROM reinstate.document WHERE job = $1 AND state = $2 ORDER BY step";
+    let rows = connection.rows(select, &[&job, &state]);
+    let rows = rows.map_err(|fault| failure::failed(&fault, "Could not read the documents"))?;
+    let step = |row: &tokio_postgres::Row| u32::try_from(row.get::<_, i64>(0)).unwrap_or(u32::MAX);
+    Ok(rows.iter().map(|row| (step(row), named(row, 1))).collect())
+}
+
+/// The job's documents that are live, by step.
+pub(super) fn live(connection: &mut Connection, job: i64) -> Result<Vec<(u32, ObjectName)>> {
+    in_state(connection, job, "live")
+}
+
+/// Tables of live objects that are more than a table.
+pub(super) fn tables(connection: &mut Connection) -> Result<Vec<(ObjectName, String)>> {
+    let select = "SELECT kind, schema, name, t FROM reinstate.document, json_object_keys(contents -> 'tables') t
+        WHERE state = 'live'";
+    let rows = connection.rows(select, &[]).map_err(|fault| failure::failed(&fault, "Could not read the documents"))?;
+    let table = |row: &tokio_postgres::Row| {
+        let (object, suffix): (ObjectName, String) = (named(row, 0), row.get(3));
+        let table = if suffix.is_empty() { object.name.clone() } else { further_table(&object, &suffix) };
+        (object, table)
     };
-    Ok(rows.iter().map(named).collect())
+    Ok(rows.iter().map(table).collect())
+}
+
+/// A document that keeps the job's switch from being undone (or done again): one that was to come back and is gone, or another that has the
+/// name by now.
+pub(super) fn obstacle(connection: &mut Connection, job: i64, back: bool) -> Result<Option<ObjectName>> {
+    let select = format!(
+        "SELECT d.kind, d.schema, d.name FROM reinstate.document d
+         WHERE d.replaced_by = $1 AND d.state <> CASE WHEN d.other_name IS NULL AND $2::bool THEN 'kept' ELSE 'live' END
+         UNION ALL
+         SELECT d.kind, d.schema, d.name FROM reinstate.document d JOIN (
+             SELECT kind, schema, name FROM reinstate.document WHERE CASE WHEN $2::bool THEN replaced_by ELSE job END = $1
+             AND state IN ('kept', 'undone')) s ON {SAME_NAME}
+         WHERE d.state = 'live' AND d.job <> $1 AND d.replaced_by IS DISTINCT FROM $1"
+    );
+    let rows = connection.rows(&select, &[&job, &back]);
+    let rows = rows.map_err(|fault| failure::failed(&fault, "Could not read the documents"))?;
+    Ok(rows.first().map(|row| named(row, 0)))
+}
+
+/// The name in three columns from `at` on.
+fn named(row: &tokio_postgres::Row, at: usize) -> ObjectName {
+    let schema: Option<String> = row.get(at + 1);
+    let (kind, name): (String, String) = (row.get(at), row.get(at + 2));
+    ObjectName::new(kind, schema.as_deref(), name)
 }
 
 /// What is kept of the unit's object; `None` before anything is.

@@ -17,6 +17,7 @@ pub(crate) fn connecting(fault: &Fault, settings: &Settings) -> Error {
     let ours = match code {
         "28000" | "28P01" => "target.no_right",
         "3D000" => "target.not_found",
+        "53300" => "target.connections_used_up",
         _ => "target.not_reached",
     };
     Error::new(ours, format!("{location} does not let us in: {message} (SQLSTATE {code})"))

@@ -61,6 +61,8 @@ pub(crate) fn inspect(path: &Path) -> Result<Facts> {
         principals: Default::default(),
         available: None,
         identity: None,
+        encoding: None,
+        closed_schemas: Default::default(),
         no_stage_database: Some("An SQLite file has one database".to_owned()),
         no_fill: Some("SQLite's tables are replaced whole".to_owned()),
         warnings: Vec::new(),
