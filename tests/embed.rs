@@ -178,7 +178,7 @@ fn host() -> Arc<Host> {
 fn restore(host: Arc<Host>, archive: &Path, target: &Path) -> Restore {
     let archive = Archive::open(&Location::Path(archive.to_owned()), &OpenOptions::default()).expect("an archive");
     let target = SqliteTarget::new(target).expect("a target");
-    Restore { host, archive: Arc::new(archive), target: Arc::new(target) }
+    Restore { host, archive: Arc::new(archive), globals: None, target: Arc::new(target) }
 }
 
 fn packed(sandbox: &Sandbox, rows: u32) -> PathBuf {

@@ -1,4 +1,4 @@
-//! One sealed backup: its container, an index of members, strict reading under limits.
+//! One sealed backup: its container (tar, folder or single file), an index of members, strict reading under limits.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -18,6 +18,7 @@ mod index;
 mod keep;
 mod path;
 mod pax;
+mod sniff;
 pub(crate) mod stream;
 mod tarfile;
 #[cfg(test)]
@@ -27,10 +28,13 @@ mod walk;
 use folder::Folder;
 use index::Index;
 use stream::Compression;
-use tarfile::Section;
+pub(crate) use tarfile::Section;
 
-/// The member that a folder must have to be an unpacked archive.
+/// The member that our own archives have, packed or unpacked.
 pub(crate) const MANIFEST: &str = "manifest.json";
+/// What the only member of a single file is called, wherever the file is and whatever it is called: renaming a backup, or
+/// keeping one from standard input, does not make another one of it.
+pub const SINGLE: &str = "backup";
 
 /// What an archive may ask of us before it is refused.
 #[derive(Debug, Clone)]
@@ -49,6 +53,8 @@ pub struct Limits {
     pub spool_bytes: u64,
     /// zstd's window, as a power of two.
     pub window_log: u32,
+    /// The same for entries of foreign backups, whose makers choose larger ones.
+    pub foreign_window_log: u32,
 }
 
 /// How an archive is opened.
@@ -86,9 +92,9 @@ pub struct Archive {
 /// Where the bytes of members are.
 #[derive(Debug)]
 enum Store {
-    /// A tar file that the operator named.
-    Tar(Arc<File>),
-    /// A tar file without a name that was made of a stream which cannot be read again.
+    /// A tar file or single file that the operator named.
+    File(Arc<File>),
+    /// The same without a name, made of a stream which cannot be read again.
     Stream(Arc<File>),
     Folder(Folder),
 }
@@ -103,6 +109,7 @@ impl Default for Limits {
             ratio: 1000,
             spool_bytes: 1 << 40,
             window_log: 23,
+            foreign_window_log: 25,
         }
     }
 }
@@ -133,14 +140,17 @@ impl Archive {
             return Self::new(location, options, members, Store::Folder(folder));
         }
         let file = File::open(&place).map_err(unreadable)?;
-        if sort.is_file() && compression(&file).map_err(unreadable)? == Compression::None {
-            let members = tarfile::members(&file, &options.limits)?;
-            return Self::new(location, options, members, Store::Tar(Arc::new(file)));
+        if sort.is_file() {
+            let head = head(&file).map_err(unreadable)?;
+            if Compression::detect(&head) == Compression::None {
+                let members = plain(&file, &head, &options.limits)?;
+                return Self::new(location, options, members, Store::File(Arc::new(file)));
+            }
         }
         let (spool, members) = stream::spool(&file, options)?;
         let spool = Arc::new(spool);
         // A compressed file can be read again; a pipe with a name cannot.
-        let store = if sort.is_file() { Store::Tar(spool) } else { Store::Stream(spool) };
+        let store = if sort.is_file() { Store::File(spool) } else { Store::Stream(spool) };
         Self::new(location, options, members, store)
     }
 
@@ -163,7 +173,7 @@ impl Archive {
         matches!(self.store, Store::Stream(_)) && self.kept.get().is_none()
     }
 
-    /// Keeps the spool of a stream as a plain tar file at `place`, where it can be opened again; from then on it is the
+    /// Keeps the spool of a stream as a plain file at `place`, where it can be opened again; from then on it is the
     /// archive's location, and whoever kept it removes it. Does nothing for an archive that has a place of its own.
     pub fn keep_spool(&self, place: &Path) -> Result<()> {
         let Store::Stream(spool) = &self.store else {
@@ -200,25 +210,49 @@ impl Archive {
 
     /// A member's stored bytes.
     pub fn read(&self, member: &Member) -> Result<Box<dyn Read + Send>> {
-        match &self.store {
-            Store::Tar(file) | Store::Stream(file) => {
-                Ok(Box::new(Section { file: file.clone(), offset: member.offset, left: member.size }))
-            }
-            Store::Folder(folder) => {
-                let file = folder.file(member).map_err(|error| {
-                    let message = format!("The archive's entry {} cannot be read: {error}", member.path);
-                    Error::new("archive.io", message).entry(&member.path)
-                })?;
-                Ok(Box::new(file.take(member.size)))
-            }
-        }
+        Ok(Box::new(self.section(member, 0, member.size)?))
+    }
+
+    /// Stored bytes of a member: at most so many, from an offset on.
+    pub(crate) fn section(&self, member: &Member, offset: u64, bytes: u64) -> Result<Section> {
+        let offset = offset.min(member.size);
+        let left = bytes.min(member.size - offset);
+        let file = match &self.store {
+            Store::File(file) | Store::Stream(file) => file.clone(),
+            Store::Folder(folder) => Arc::new(folder.file(member).map_err(|error| {
+                let message = format!("The archive's entry {} cannot be read: {error}", member.path);
+                Error::new("archive.io", message).entry(&member.path)
+            })?),
+        };
+        Ok(Section { file, offset: member.offset + offset, left })
     }
 }
 
-fn compression(file: &File) -> std::io::Result<Compression> {
-    let mut head = [0; 8];
-    let read = file.read_at(&mut head, 0)?;
-    Ok(Compression::detect(&head[..read]))
+/// The first bytes of a file: enough to tell what it is.
+fn head(file: &File) -> std::io::Result<Vec<u8>> {
+    let mut head = vec![0; sniff::HEAD];
+    let mut filled = 0;
+    while filled < head.len() {
+        match file.read_at(&mut head[filled..], filled as u64)? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    head.truncate(filled);
+    Ok(head)
+}
+
+/// The members of a file that is not compressed.
+fn plain(file: &File, head: &[u8], limits: &Limits) -> Result<Vec<Member>> {
+    if sniff::is_single(head) {
+        return tarfile::length(file, limits).map(single);
+    }
+    tarfile::members(file, limits)
+}
+
+/// The members of a container that is one file.
+fn single(size: u64) -> Vec<Member> {
+    vec![Member { path: SINGLE.to_owned(), size, offset: 0 }]
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> Error {

@@ -11,9 +11,14 @@ use crate::archive::Archive;
 use crate::error::Result as Fallible;
 
 mod agree;
+mod decode;
+mod foreign;
 mod inflate;
+mod layout;
 pub(crate) mod manifest;
+mod merge;
 pub mod payload;
+mod pump;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -216,6 +221,11 @@ impl Catalog {
         drop(bytes);
         agree::check_objects(archive, &objects)?;
         Ok(Self { backup, objects, digest, layout: None })
+    }
+
+    /// Whether the archive is one of reinstate's own.
+    pub fn is_own(archive: &Archive) -> bool {
+        archive.member(manifest::NAME).is_some()
     }
 
     /// What its objects add up to.

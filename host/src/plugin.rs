@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::archive::Archive;
 use crate::cancel::Cancel;
-use crate::catalog::{Object, ObjectName};
+use crate::catalog::{Catalog, Object, ObjectName};
 use crate::error::{Error, Result};
 use crate::plan::{Outlook, PluginDescription, PluginIdentity};
 use crate::target::TargetInfo;
@@ -24,6 +24,7 @@ mod fault;
 mod grant;
 mod guest;
 mod inspect;
+mod layout;
 mod limiter;
 mod link;
 mod load;
@@ -175,6 +176,16 @@ impl Plugins {
         self.all.iter().find(|plugin| plugin.inspection.name == name).cloned()
     }
 
+    /// What an archive holds: by its manifest where it has one, else by the first layout, in order of their names, that recognises it.
+    ///
+    /// Fails with `catalog.unrecognised` when none does, and with the layout's own failure when it cannot read what it recognised.
+    pub fn catalog(&self, archive: &Arc<Archive>, cancel: &Cancel) -> Result<Catalog> {
+        if Catalog::is_own(archive) {
+            return Catalog::read(archive);
+        }
+        layout::read(self.all.iter().filter(|plugin| plugin.inspection.layout), archive, cancel)
+    }
+
     /// What an operator is told of each, in order of their names.
     pub fn inspections(&self) -> Vec<Inspection> {
         self.all.iter().map(|plugin| plugin.inspection.clone()).collect()
@@ -214,8 +225,8 @@ impl Plugin {
 
     /// What it is, as planning sees it.
     pub fn description(&self) -> PluginDescription {
-        let Inspection { name, version, digest, kinds, missing_grants, .. } = self.inspection.clone();
-        PluginDescription { identity: PluginIdentity { name, version, digest }, kinds, missing_grants, layout: false }
+        let Inspection { name, version, digest, kinds, missing_grants, layout, .. } = self.inspection.clone();
+        PluginDescription { identity: PluginIdentity { name, version, digest }, kinds, missing_grants, layout }
     }
 
     fn guest(&self) -> Result<&Guest> {

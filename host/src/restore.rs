@@ -10,6 +10,7 @@ use crate::cancel::Cancel;
 use crate::catalog::{Catalog, Object};
 use crate::check::{self, CheckedPlan, Precondition};
 use crate::error::{Error, Result};
+use crate::plan::kinds::Kinds;
 use crate::plan::{self, Options, Outlook, Plan, PlannedArchive, PluginDescription};
 use crate::plugin::{ObjectView, PluginOptions, Plugins, Surroundings};
 use crate::target::{Facts, Target};
@@ -68,6 +69,8 @@ pub struct Restore {
     pub host: Arc<Host>,
     /// Where the backup is read from.
     pub archive: Arc<Archive>,
+    /// A second archive, of what belongs to the whole server (a script of roles): its objects come first.
+    pub globals: Option<Arc<Archive>>,
     /// What is restored into.
     pub target: Arc<dyn Target>,
 }
@@ -178,7 +181,7 @@ impl Prepared {
     /// Reads catalog and facts, asks the plugins, plans. `own_job` is the interrupted job that is being resumed: it does
     /// not stand in its own way.
     fn read(restore: &Restore, options: &Options, own_job: Option<&str>) -> Result<Self> {
-        let catalog = Catalog::read(&restore.archive)?;
+        let catalog = catalog(restore)?;
         let mut facts = restore.target.inspect()?;
         facts.health.interrupted.retain(|job| Some(job.as_str()) != own_job);
         let plugins = restore.host.plugins.descriptions();
@@ -230,6 +233,16 @@ impl Prepared {
     }
 }
 
+/// What is in the archive, and in the one beside it.
+fn catalog(restore: &Restore) -> Result<Catalog> {
+    let read = |archive| restore.host.plugins.catalog(archive, &Cancel::default());
+    let catalog = read(&restore.archive)?;
+    match &restore.globals {
+        Some(globals) => catalog.merge(read(globals)?),
+        None => Ok(catalog),
+    }
+}
+
 fn surroundings(catalog: &Catalog, facts: &Facts, options: &Options) -> Surroundings {
     Surroundings {
         dialect: catalog.backup.dialect.clone(),
@@ -249,14 +262,15 @@ fn outlooks(
     plugins: &[PluginDescription],
 ) -> Result<Vec<Option<Outlook>>> {
     let surroundings = surroundings(catalog, facts, options);
+    let kinds = Kinds::new(plugins, catalog.layout.as_deref());
     let mut answers = vec![None; selected.len()];
     // A plugin that lacks grants plans too: without an outlook its objects would not even be missed.
     for description in plugins {
         let Some(plugin) = restore.host.plugins.get(&description.identity.name) else { continue };
         let mine: Vec<usize> = (0..selected.len())
             .filter(|&at| {
-                let kind = &catalog.objects[selected[at]].name.kind;
-                description.kinds.iter().any(|known| known.name == *kind)
+                let handler = kinds.plugin(&catalog.objects[selected[at]].name.kind);
+                handler.is_some_and(|handler| handler.identity == description.identity)
             })
             .collect();
         for group in mine.chunks(PLANNED_AT_ONCE) {

@@ -44,7 +44,8 @@ impl Library {
     fn planned(&self, width: u32) -> (Restore, Plan) {
         data::remove(&self.target);
         let target: Arc<dyn Target> = Arc::new(SqliteTarget::new(&self.target).unwrap());
-        let restore = Restore { host: Arc::clone(&self.host), archive: Arc::clone(&self.archive), target };
+        let restore =
+            Restore { host: Arc::clone(&self.host), archive: Arc::clone(&self.archive), globals: None, target };
         let options = Options { width, ..Options::default() };
         let plan = self.runtime.block_on(restore::plan(&restore, &options)).unwrap();
         (restore, plan)

@@ -63,6 +63,7 @@ async fn run(folder: &Path, plugins: PathBuf) -> Result<()> {
     let restore = Restore {
         host: Arc::new(host),
         archive: Arc::new(Archive::open(&Location::Path(backup), &OpenOptions::default())?),
+        globals: None,
         target: platform.clone(),
     };
 

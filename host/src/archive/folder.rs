@@ -1,4 +1,4 @@
-//! An unpacked archive: a folder whose files are the members. Every step down refuses links, so nothing outside is read.
+//! An unpacked archive, or a foreign backup that is a folder: its files are the members. Every step down refuses links, so nothing outside is read.
 
 use std::fs::File;
 use std::io;
@@ -10,6 +10,9 @@ use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat};
 use crate::error::{Error, Result};
 
 use super::{Limits, MANIFEST, Member, path};
+
+/// The file that a folder of pg_dump has.
+const CONTENTS: &str = "toc.dat";
 
 /// The folder, held open: renaming it or putting another in its place changes nothing.
 #[derive(Debug)]
@@ -23,10 +26,11 @@ impl Folder {
         Ok(Self { root })
     }
 
-    /// Its files, sorted. None when it has no manifest: then it is some other folder, and may be any size.
+    /// Its files, sorted. None when it has neither a manifest nor a table of contents: then it is some other folder, and may be
+    /// any size.
     pub(super) fn members(&self, limits: &Limits) -> Result<Vec<Member>> {
         let mut members = Vec::new();
-        if statat(&self.root, MANIFEST, AtFlags::SYMLINK_NOFOLLOW).is_err() {
+        if ![MANIFEST, CONTENTS].into_iter().any(|name| statat(&self.root, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()) {
             return Ok(members);
         }
         let mut left = limits.members;

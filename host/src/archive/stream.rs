@@ -11,7 +11,7 @@ use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 
 use super::walk::{self, Source};
-use super::{Limits, Member, OpenOptions};
+use super::{Limits, Member, OpenOptions, single, sniff};
 
 /// Below this, nothing is called a bomb.
 pub(crate) const HARMLESS_BYTES: u64 = 1 << 20;
@@ -36,7 +36,7 @@ impl Compression {
     }
 }
 
-/// Reads the stream to its end. What comes back is a plain tar file without a name, gone when it is closed.
+/// Reads the stream to its end. What comes back is a plain tar file, or single file, without a name, gone when it is closed.
 pub(super) fn spool(stream: impl Read, options: &OpenOptions) -> Result<(File, Vec<Member>)> {
     let limits = &options.limits;
     let folder = options.spool.clone().unwrap_or_else(std::env::temp_dir);
@@ -47,23 +47,32 @@ pub(super) fn spool(stream: impl Read, options: &OpenOptions) -> Result<(File, V
     let spool = tempfile::tempfile_in(&folder).map_err(unwritable)?;
     let taken = Rc::new(Cell::new(0));
     let mut stream = Input { stream, taken: taken.clone(), cancel: &options.cancel };
-    let head = head(&mut stream).map_err(explain)?;
-    let compression = Compression::detect(&head);
-    let stream = BufReader::with_capacity(BUFFER, Cursor::new(head).chain(stream));
+    let start = head(&mut stream, 8).map_err(explain)?;
+    let compression = Compression::detect(&start);
+    let stream = BufReader::with_capacity(BUFFER, Cursor::new(start).chain(stream));
     let stream = decompress(stream, compression, limits).map_err(explain)?;
-    let stream = Guard { stream, given: 0, taken, limits };
+    let mut stream = Guard { stream, given: 0, taken, limits };
+    let start = head(&mut stream, sniff::HEAD as u64).map_err(explain)?;
+    let is_single = sniff::is_single(&start);
+    let stream = Cursor::new(start).chain(stream);
     let file = BufWriter::with_capacity(BUFFER, &spool);
     let mut tee = Tee { stream, file, written: 0, limit: limits.spool_bytes, unwritable: &unwritable };
-    let members = walk::walk(&mut tee, limits, &explain)?;
+    let members = if is_single { whole(&mut tee)? } else { walk::walk(&mut tee, limits, &explain)? };
     tee.file.flush().map_err(unwritable)?;
     drop(tee);
     Ok((spool, members))
 }
 
-fn head(stream: &mut impl Read) -> io::Result<Vec<u8>> {
+fn head(stream: &mut impl Read, bytes: u64) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
-    stream.take(8).read_to_end(&mut head)?;
+    stream.take(bytes).read_to_end(&mut head)?;
     Ok(head)
+}
+
+/// Takes in a stream that is one file.
+fn whole(tee: &mut Tee<'_, impl Read>) -> Result<Vec<Member>> {
+    tee.skip(u64::MAX).map_err(explain)?;
+    Ok(single(tee.written))
 }
 
 fn decompress<'a>(

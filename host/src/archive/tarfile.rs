@@ -12,14 +12,23 @@ use super::{Limits, Member};
 
 /// Lists the members of a plain tar file.
 pub(super) fn members(file: &File, limits: &Limits) -> Result<Vec<Member>> {
-    let unreadable = |error: io::Error| Error::new("archive.io", format!("The archive cannot be read: {error}"));
+    let length = length(file, limits)?;
+    let mut source = Seeking { file: BufReader::with_capacity(64 << 10, file), position: 0, length };
+    walk::walk(&mut source, limits, &unreadable)
+}
+
+/// The length of a file, if it is within the limit.
+pub(super) fn length(file: &File, limits: &Limits) -> Result<u64> {
     let length = file.metadata().map_err(unreadable)?.len();
     if length > limits.container_bytes {
         let message = format!("The archive has {length} bytes and the limit is {}", limits.container_bytes);
         return Err(Error::new("archive.limit", message));
     }
-    let mut source = Seeking { file: BufReader::with_capacity(64 << 10, file), position: 0, length };
-    walk::walk(&mut source, limits, &unreadable)
+    Ok(length)
+}
+
+fn unreadable(error: io::Error) -> Error {
+    Error::new("archive.io", format!("The archive cannot be read: {error}"))
 }
 
 struct Seeking<'a> {
@@ -49,10 +58,18 @@ impl Source for Seeking<'_> {
 }
 
 /// Part of a file; any number of them can be read at once.
-pub(super) struct Section {
+#[derive(Debug)]
+pub(crate) struct Section {
     pub(super) file: Arc<File>,
     pub(super) offset: u64,
     pub(super) left: u64,
+}
+
+impl Section {
+    /// Bytes that are still to come.
+    pub(crate) fn left(&self) -> u64 {
+        self.left
+    }
 }
 
 impl Read for Section {

@@ -56,6 +56,11 @@ fn start() -> Build {
     Build::default().file("a", b"first")
 }
 
+/// One of our own archives, as far as its container is concerned.
+fn own() -> Build {
+    Build::default().file(MANIFEST, b"{}")
+}
+
 #[test]
 fn every_container_gives_the_same_members() {
     let long = format!("{}/{}", "p".repeat(90), "n".repeat(90));
@@ -217,17 +222,18 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
         ("too many entries", many(51), "archive.limit", "more than 50 entries"),
         ("body cut short", sized(b"00000100000\0"), "archive.truncated", "inside entry 2 `b`"),
         ("nothing", Vec::new(), "archive.truncated", "empty"),
-        ("no end blocks", start().0, "archive.truncated", "end blocks"),
-        ("one end block", start().body(&[0; 512]).0, "archive.truncated", "end blocks"),
+        ("no end blocks", own().0, "archive.truncated", "end blocks"),
+        ("one end block", own().body(&[0; 512]).0, "archive.truncated", "end blocks"),
         (
             "a member after one end block",
-            start().body(&[0; 512]).file("b", b"").end(),
+            own().body(&[0; 512]).file("b", b"").end(),
             "archive.trailing_data",
             "goes on",
         ),
-        ("data after the end", [start().end(), b"x".to_vec()].concat(), "archive.trailing_data", "follow"),
-        ("an archive after the end", [start().end(), start().end()].concat(), "archive.trailing_data", "follow"),
-        ("endless zeros", [start().end(), vec![0; 2 << 20]].concat(), "archive.trailing_data", "follow"),
+        ("data after the end", [own().end(), b"x".to_vec()].concat(), "archive.trailing_data", "follow"),
+        ("an archive after the end", [own().end(), start().end()].concat(), "archive.trailing_data", "follow"),
+        ("endless zeros", [own().end(), vec![0; 2 << 20]].concat(), "archive.trailing_data", "follow"),
+        ("nothing but zeros", vec![0; 2 << 20], "archive.trailing_data", "follow"),
         ("a few bytes", b"name,age\n".to_vec(), "archive.unrecognised", "no archive"),
         ("no tar", b"name,age\n".repeat(100), "archive.unrecognised", "no archive"),
     ]
@@ -274,7 +280,7 @@ fn a_pax_size_counts_also_where_the_header_says_zero() {
 
 #[test]
 fn a_cut_archive_is_told_at_every_block() {
-    let bytes = start().pax(&[("path", "long/name")]).file("b", &[7; 1500]).file("c", b"x").end();
+    let bytes = own().pax(&[("path", "long/name")]).file("b", &[7; 1500]).file("c", b"x").end();
     for length in (0..bytes.len()).step_by(512).flat_map(|block| [block, block + 1, block + 511]) {
         let cut = &bytes[..length.min(bytes.len() - 1)];
         for (container, archive) in open_all(cut) {
@@ -292,6 +298,116 @@ fn a_cut_archive_is_told_at_every_block() {
     }
 }
 
+/// Other programs write ends as they like, and copies of their archives were cut off or grew.
+#[test]
+fn ends_of_foreign_archives_are_taken_as_they_are() {
+    let foreign = start().file("b", b"second");
+    let whole = foreign.clone().end();
+    let ends = [
+        foreign.clone().0,
+        foreign.clone().body(&[0; 512]).0,
+        foreign.body(&[0; 512]).file("c", b"hidden").end(),
+        [whole.clone(), b"x".to_vec()].concat(),
+        [whole.clone(), start().end()].concat(),
+        [whole.clone(), vec![0; 2 << 20]].concat(),
+    ];
+    for (number, bytes) in ends.iter().enumerate() {
+        for (container, archive) in open_all(bytes) {
+            let archive = archive.unwrap_or_else(|error| panic!("{number}, {container}: {error}"));
+            let paths: Vec<&str> = archive.members().iter().map(|member| member.path.as_str()).collect();
+            assert_eq!(paths, ["a", "b"], "{number}, {container}");
+            assert_eq!(content(&archive, "b"), b"second");
+        }
+    }
+    // What is missing inside is missing all the same.
+    let error = open_file(&whole[..1024 + 515], &options()).unwrap_err();
+    assert_eq!(error.code(), "archive.truncated");
+}
+
+/// Packed again on other systems: below a folder, with the files that macOS adds and the headers that it writes.
+#[test]
+fn archives_that_were_packed_again_are_read() {
+    let bytes = Build::default()
+        .raw(b"./dump/", EntryType::Directory, b"", |_| {})
+        .pax(&[("LIBARCHIVE.xattr.com.apple.provenance", "AQAA"), ("mtime", "1700000000.5")])
+        .file("./dump/._toc.dat", b"\0\x05\x16\x07")
+        .pax(&[("SCHILY.xattr.com.apple.quarantine", "0081;66;Safari;"), ("path", "./dump/toc.dat")])
+        .file("dump/toc", b"PGDMP")
+        .file("./dump/3000.dat.gz", b"x")
+        .end();
+    for (container, archive) in open_all(&bytes) {
+        let archive = archive.unwrap_or_else(|error| panic!("{container}: {error}"));
+        let paths: Vec<&str> = archive.members().iter().map(|member| member.path.as_str()).collect();
+        assert_eq!(paths, ["dump/._toc.dat", "dump/toc.dat", "dump/3000.dat.gz"], "{container}");
+        assert_eq!(content(&archive, "dump/toc.dat"), b"PGDMP");
+    }
+}
+
+#[test]
+fn a_single_file_is_one_member() {
+    let script = b"--\n-- PostgreSQL database cluster dump\n--\nCREATE ROLE ann;\n".to_vec();
+    let dump = [b"PGDMP".to_vec(), (0..300_000u32).flat_map(u32::to_le_bytes).collect()].concat();
+    for bytes in [script, dump, b"PGDMP".to_vec()] {
+        for (container, archive) in open_all(&bytes) {
+            let archive = archive.unwrap_or_else(|error| panic!("{container}: {error}"));
+            let members: Vec<_> = archive.members().iter().map(|member| (member.path.as_str(), member.size)).collect();
+            assert_eq!(members, [(SINGLE, bytes.len() as u64)], "{container}");
+            assert!(content(&archive, SINGLE) == bytes, "{container}");
+            let member = archive.member(SINGLE).unwrap();
+            for (offset, length) in [(0, 3), (2, 1 << 20), (bytes.len() as u64, 1), (u64::MAX, u64::MAX)] {
+                let mut part = Vec::new();
+                archive.section(member, offset, length).unwrap().read_to_end(&mut part).unwrap();
+                let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+                let to = from.saturating_add(usize::try_from(length).unwrap_or(usize::MAX)).min(bytes.len());
+                assert!(part == bytes[from..to], "{container} {offset}");
+            }
+        }
+    }
+    let stream = Archive::from_stream(&b"PGDMP..."[..], &options()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("kept");
+    stream.keep_spool(&place).unwrap();
+    assert_eq!(content(&Archive::open(&Location::Path(place), &options()).unwrap(), SINGLE), b"PGDMP...");
+}
+
+#[test]
+fn a_single_file_has_limits_too() {
+    let dump = [b"PGDMP".to_vec(), vec![0; 5 << 20]].concat();
+    for (container, archive) in open_all(&dump) {
+        assert_eq!(archive.unwrap_err().code(), "archive.limit", "{container}");
+    }
+    let tight = Limits { ratio: 100, ..Limits::default() };
+    let tight = OpenOptions { limits: tight, ..OpenOptions::default() };
+    assert_eq!(Archive::from_stream(&zstd(&dump)[..], &tight).unwrap_err().code(), "archive.limit");
+    let spool = Limits { spool_bytes: 1000, ..Limits::default() };
+    let spool = OpenOptions { limits: spool, ..OpenOptions::default() };
+    assert_eq!(Archive::from_stream(&dump[..], &spool).unwrap_err().code(), "archive.limit");
+    for packed in [gzip(&dump[..5000]), zstd(&dump[..5000])] {
+        let error = Archive::from_stream(&packed[..packed.len() - 1], &options()).unwrap_err();
+        assert_eq!(error.code(), "archive.truncated");
+    }
+}
+
+/// What servers and their tools wrote, where it is at hand.
+#[test]
+fn archives_of_pg_dump_are_opened() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let places = ["../shared/data/pg/archives", "../../shared/data/pg/archives"];
+    let Some(archives) = places.iter().map(|place| root.join(place)).find(|place| place.is_dir()) else { return };
+    let mut opened = 0;
+    let folders = fs::read_dir(&archives).unwrap().map(|entry| entry.unwrap().path());
+    let inside = folders.filter(|path| path.is_dir()).flat_map(|path| fs::read_dir(path).unwrap());
+    for place in inside.map(|entry| entry.unwrap().path()) {
+        let archive = Archive::open(&Location::Path(place.clone()), &OpenOptions::default())
+            .unwrap_or_else(|error| panic!("{}: {error}", place.display()));
+        let name = place.file_name().unwrap().to_str().unwrap();
+        let expected = if name.ends_with(".dump") || name.ends_with(".sql") { SINGLE } else { "toc.dat" };
+        assert!(archive.member(expected).is_some(), "{name}: {:?}", archive.members());
+        opened += 1;
+    }
+    assert!(opened > 0);
+}
+
 #[test]
 fn flipped_bits_never_panic() {
     let tar = start().pax(&[("path", "long/name")]).file("b", &[7; 100]).end();
@@ -306,7 +422,7 @@ fn flipped_bits_never_panic() {
 
 #[test]
 fn bytes_behind_a_compressed_stream_are_refused() {
-    let tar = start().end();
+    let tar = own().end();
     for packed in [gzip(&tar), zstd(&tar)] {
         for tail in [&b"x"[..], b"more than a few bytes of something else"] {
             let error = Archive::from_stream(&[&packed, tail].concat()[..], &options()).unwrap_err();
@@ -453,6 +569,22 @@ mod folders {
         fs::remove_file(folder.path().join("manifest.json")).unwrap();
         symlink("/etc", folder.path().join("data/link")).unwrap();
         assert!(open(&folder).unwrap().members().is_empty());
+    }
+
+    #[test]
+    fn a_folder_of_pg_dump_is_an_archive() {
+        let folder = folder();
+        fs::rename(folder.path().join("manifest.json"), folder.path().join("toc.dat")).unwrap();
+        let archive = open(&folder).unwrap();
+        assert_eq!(archive.members().len(), 2);
+        assert_eq!(content(&archive, "toc.dat"), b"{}");
+        symlink("/etc/passwd", folder.path().join("3000.dat")).unwrap();
+        assert_eq!(open(&folder).unwrap_err().code(), "archive.bad_entry");
+        fs::remove_file(folder.path().join("3000.dat")).unwrap();
+        fs::remove_file(folder.path().join("toc.dat")).unwrap();
+        // A link in its place is found, and refused.
+        symlink("data/1/b", folder.path().join("toc.dat")).unwrap();
+        assert_eq!(open(&folder).unwrap_err().code(), "archive.bad_entry");
     }
 
     #[test]

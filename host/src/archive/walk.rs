@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 
 use super::header::{self, BLOCK, Block, Header, Sort};
 use super::pax::Extension;
-use super::{Limits, Member, path, pax};
+use super::{Limits, MANIFEST, Member, path, pax};
 
 /// A long name or PAX records, in bytes: times and owners take a few hundred, extended attributes some thousand.
 const EXTENSION_BYTES: u64 = 64 << 10;
@@ -25,7 +25,7 @@ pub(super) fn walk(
     limits: &Limits,
     explain: &dyn Fn(io::Error) -> Error,
 ) -> Result<Vec<Member>> {
-    let mut walk = Walk { source, limits, explain, position: 0, seen: 0, entry: 1 };
+    let mut walk = Walk { source, limits, explain, position: 0, seen: 0, entry: 1, own: false };
     let mut members = Vec::new();
     while let Some(found) = walk.next()? {
         members.extend(found);
@@ -43,6 +43,8 @@ struct Walk<'a, S> {
     seen: u64,
     /// Number of the file that comes next, counted from 1.
     entry: u64,
+    /// It has a manifest: one of our own archives, which end as they should. Other programs write, and cut off, ends as they like.
+    own: bool,
 }
 
 /// What headers before a member say of it.
@@ -108,6 +110,7 @@ impl<S: Source> Walk<'_, S> {
         let name = self.name(header, ahead)?;
         let path = path::check(&name, self.limits.name_bytes).map_err(|reason| self.bad(&name, &reason))?.to_owned();
         let offset = self.position;
+        self.own |= path == MANIFEST;
         self.skip_body(&name, size)?;
         self.entry += 1;
         Ok(Member { path, size, offset })
@@ -163,10 +166,16 @@ impl<S: Source> Walk<'_, S> {
         Ok(body)
     }
 
-    /// `None` for a block of zeros.
+    /// Whether members were found and none is a manifest.
+    fn is_foreign(&self) -> bool {
+        self.entry > 1 && !self.own
+    }
+
+    /// `None` for a block of zeros, and where a foreign archive ends without one.
     fn header_block(&mut self) -> Result<Option<Block>> {
         let mut block: Block = [0; BLOCK as usize];
         match self.fill(&mut block)? {
+            0 if self.is_foreign() => Ok(None),
             0 if self.position == 0 => Err(truncated("The archive is empty: it has no bytes at all")),
             read if read < block.len() && self.position == read as u64 => Err(unrecognised()),
             read if read < block.len() => {
@@ -180,20 +189,28 @@ impl<S: Source> Walk<'_, S> {
         if ahead.extension.is_some() || ahead.name.is_some() {
             return Err(self.bad(b"", "it has a PAX header or a long name and then the archive ends"));
         }
+        if self.is_foreign() {
+            return Ok(None);
+        }
         match self.header_block()? {
             None => Ok(None),
             Some(_) => Err(trailing("The archive goes on after the first of its two end blocks")),
         }
     }
 
-    /// Only zeros, and not many, may follow the end blocks. Reading on also makes a decompressor check its stream's end.
+    /// Only zeros, and not many, may follow the end blocks of our own archives. Reading on also makes a decompressor check its
+    /// stream's end.
     fn end(&mut self) -> Result<()> {
         let mut rest = [0; 16 << 10];
         let mut zeros = 0;
         loop {
             let read = self.fill(&mut rest)?;
             zeros += read as u64;
-            if rest[..read].iter().any(|&byte| byte != 0) || zeros > PADDING_BYTES {
+            let beyond = zeros > PADDING_BYTES;
+            if self.is_foreign() && (beyond || read < rest.len()) {
+                return Ok(());
+            }
+            if !self.is_foreign() && (beyond || rest[..read].iter().any(|&byte| byte != 0)) {
                 return Err(trailing("Bytes follow the archive's end; cut them off, or make the archive again"));
             }
             if read < rest.len() {
@@ -234,7 +251,7 @@ impl<S: Source> Walk<'_, S> {
 }
 
 fn unrecognised() -> Error {
-    let message = "This is no archive: neither a tar file, plain or compressed with gzip or zstd, nor a folder; \
+    let message = "This is no archive: neither a tar file or a dump, plain or compressed with gzip or zstd, nor a folder; \
                    `reinstate pack DIR -o FILE` makes an archive from a plain directory";
     Error::new("archive.unrecognised", message)
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
 
+use crate::error::Error;
 use zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective, get_error_name, get_frame_content_size};
 
 /// Compressed bytes read at once.
@@ -25,6 +26,12 @@ pub(super) enum Fault {
     Window,
     Zstd(&'static str),
     Digest,
+    /// A foreign entry's stream or blocks, in words.
+    Broken(String),
+    /// It grows more than so many times.
+    Ratio(u64),
+    /// The archive itself could not be read.
+    Archive(Error),
 }
 
 impl From<io::Error> for Fault {

@@ -15,6 +15,8 @@ use super::manifest::{NAME, SUM_NAME};
 use super::payload::Payload;
 use super::*;
 
+mod foreign;
+
 fn backup() -> Backup {
     Backup {
         name: "shop".into(),

@@ -12,7 +12,7 @@ use crate::text::{capital, quote, selector};
 
 pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     let present = Present::new(situation.facts);
-    let kinds = Kinds::new(situation.plugins);
+    let kinds = Kinds::new(situation.plugins, situation.catalog.layout.as_deref());
     let acting = || situation.plan.steps.iter().filter(|step| step.action != Action::Skip);
     let mut findings = clashes(acting(), &present);
     for step in acting() {

@@ -7,7 +7,7 @@ use crate::plan::{Action, Finding, Step};
 use crate::text::{capital, selector};
 
 pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
-    let kinds = Kinds::new(situation.plugins);
+    let kinds = Kinds::new(situation.plugins, situation.catalog.layout.as_deref());
     let acting = situation.plan.steps.iter().filter(|step| step.action != Action::Skip);
     acting.filter_map(|step| finding(step, kinds.in_schema(&step.into.kind))).collect()
 }

@@ -9,7 +9,7 @@ use crate::plan::kinds::Kinds;
 use crate::text::{counted, quote};
 
 pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
-    let kinds = Kinds::new(situation.plugins);
+    let kinds = Kinds::new(situation.plugins, situation.catalog.layout.as_deref());
     let mut missing: BTreeMap<&str, Vec<&ObjectName>> = BTreeMap::new();
     for step in situation.plan.steps.iter().filter(|step| kinds.plugin(&step.object.kind).is_none()) {
         missing.entry(&step.object.kind).or_default().push(&step.object);

@@ -68,13 +68,17 @@ pub(super) enum Command {
         archive: String,
         #[command(flatten)]
         reading: ReadArgs,
+        #[command(flatten)]
+        plugins: PluginArgs,
     },
-    /// Read every byte of an archive and compare it with its manifest
+    /// Read every byte of an archive and compare it with its manifest, or with the sums that a foreign backup has
     Verify {
         /// A file, a folder with an unpacked archive, or `-` for standard input
         archive: String,
         #[command(flatten)]
         reading: ReadArgs,
+        #[command(flatten)]
+        plugins: PluginArgs,
     },
     /// Make an archive from a plain directory of CSV, Parquet, Arrow and JSON files
     Pack {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crate::archive::Archive;
 use crate::cancel::Cancel;
-use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::plan::{self, Plan};
+use crate::plugin::Plugins;
 use crate::restore::{self, Host, Report, ReportedFinding, Restore, Settings, Status, Watch};
 
 use super::args::{Into, PlanArgs, PluginArgs, ReadArgs};
@@ -28,7 +28,7 @@ pub(super) async fn restore(
     json: bool,
 ) -> u8 {
     let prepared = async {
-        let restore = restore_of(open(archive, reading, true)?, &into.into, plugins, Settings::default())?;
+        let restore = restore_of(archive, reading, true, &into.into, plugins, Settings::default())?;
         let plan = restore::plan(&restore, &options.into()).await?;
         Ok((restore, plan))
     };
@@ -52,8 +52,7 @@ pub(super) async fn plan(
     json: bool,
 ) -> Result<u8> {
     // A saved plan names its archive, so one that came on standard input must stay to be found.
-    let archive = open(archive, reading, output.is_some())?;
-    let restore = restore_of(archive, &into.into, plugins, Settings::default())?;
+    let restore = restore_of(archive, reading, output.is_some(), &into.into, plugins, Settings::default())?;
     let plan = restore::plan(&restore, &options.into()).await?;
     if let Some(path) = &output {
         std::fs::write(path, plan.to_json())
@@ -78,8 +77,7 @@ pub(super) async fn apply(path: &std::path::Path, reading: &ReadArgs, plugins: &
         Err(error) => return not_started(error.next("reinstate help plan"), "", "", json),
     };
     let (archive, into) = (plan.archive.location.as_str(), plan.target.location.as_str());
-    let opened = open(archive, reading, false);
-    match opened.and_then(|archive| restore_of(archive, into, plugins, Settings::default())) {
+    match restore_of(archive, reading, false, into, plugins, Settings::default()) {
         Ok(restore) => {
             let report = carry_out(&restore, Job::New(&plan), json).await;
             finish(&restore, report, json)
@@ -99,9 +97,8 @@ pub(super) async fn resume(job: &str, into: &Into, reading: &ReadArgs, plugins: 
     let prepared = || {
         let target = environment::target(&into.into)?;
         let record = restore::find_job(target.as_ref(), job)?;
-        let archive = open(&record.archive, reading, false)?;
         let settings = serde_json::from_str(&record.settings).unwrap_or_default();
-        restore_of(archive, &into.into, plugins, settings)
+        restore_of(&record.archive, reading, false, &into.into, plugins, settings)
     };
     match prepared() {
         Ok(restore) => {
@@ -112,20 +109,31 @@ pub(super) async fn resume(job: &str, into: &Into, reading: &ReadArgs, plugins: 
     }
 }
 
-/// Opens an archive; `keep` moves one from standard input to where a later process finds it.
-fn open(location: &str, reading: &ReadArgs, keep: bool) -> Result<Archive> {
-    let archive = environment::archive(location, reading)?;
-    if keep && archive.is_stream() {
-        let digest = Catalog::read(&archive)?.digest.to_string();
+/// Moves an archive from standard input to where a later process finds it.
+fn keep_stream(archive: &Arc<Archive>, plugins: &Plugins) -> Result<()> {
+    if archive.is_stream() {
+        let digest = plugins.catalog(archive, &Cancel::default())?.digest.to_string();
         archive.keep_spool(&environment::kept_spool(&digest)?)?;
     }
-    Ok(archive)
+    Ok(())
 }
 
-fn restore_of(archive: Archive, into: &str, plugins: &PluginArgs, earlier: Settings) -> Result<Restore> {
+/// Opens archive and target; `keep` when a later process must find the archive, also one from standard input.
+fn restore_of(
+    archive: &str,
+    reading: &ReadArgs,
+    keep: bool,
+    into: &str,
+    plugins: &PluginArgs,
+    earlier: Settings,
+) -> Result<Restore> {
+    let archive = Arc::new(environment::archive(archive, reading)?);
     let target = environment::target(into)?;
     let host = Host::new(&plugins.options(earlier)?)?;
-    Ok(Restore { host: Arc::new(host), archive: Arc::new(archive), target })
+    if keep {
+        keep_stream(&archive, &host.plugins)?;
+    }
+    Ok(Restore { host: Arc::new(host), archive, globals: None, target })
 }
 
 enum Job<'a> {

@@ -78,7 +78,7 @@ fn plugin_findings(input: &Input<'_>) -> Vec<Finding> {
 
 /// The steps in the archive's order, without numbers and edges.
 fn draft(input: &Input<'_>, present: &Present<'_>) -> Vec<Step> {
-    let kinds = Kinds::new(input.plugins);
+    let kinds = Kinds::new(input.plugins, input.catalog.layout.as_deref());
     let options = input.options;
     let schemas: BTreeSet<&str> = input.objects().filter_map(|(_, object, _)| object.name.schema.as_deref()).collect();
     let used = schemas.iter().map(|schema| options.map.get(*schema).map_or(*schema, String::as_str));

@@ -1,16 +1,18 @@
-//! The interfaces that plugins import, one file each: what a call does to the one object it was made for.
+//! The interfaces that plugins import, one file each: what a call does to the one object, or archive, it was made for.
 
 use wasmtime::component::Linker;
 
 use super::grant::Interface;
 use super::state::State;
 
+pub(super) mod archive;
 mod blobs;
 mod definitions;
 pub(super) mod entries;
 pub(super) mod log;
 mod principals;
 mod routines;
+mod sql;
 mod tables;
 mod types;
 
@@ -30,5 +32,7 @@ pub(super) fn add_to_linker(interface: Interface, linker: &mut Linker<State>) ->
         Interface::Principals => principals::add_to_linker(linker),
         Interface::Routines => routines::add_to_linker(linker),
         Interface::Blobs => blobs::add_to_linker(linker),
+        Interface::Sql => sql::add_to_linker(linker),
+        Interface::Archive => archive::add_to_linker(linker),
     }
 }

@@ -28,6 +28,16 @@ pub(super) struct Wasm {
     pub(super) digest: Digest,
     /// Its imports, which are its permissions.
     pub(super) imports: BTreeSet<Interface>,
+    pub(super) exports: Exports,
+}
+
+/// What it offers; at least one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Exports {
+    /// Restores kinds of objects.
+    pub(super) handler: bool,
+    /// Understands foreign backups.
+    pub(super) layout: bool,
 }
 
 impl Wasm {
@@ -52,7 +62,7 @@ impl Wasm {
     pub(super) fn new(bytes: Cow<'static, [u8]>) -> Result<Self> {
         let shape = Shape::read(&bytes)?;
         let digest = Digest(Sha256::digest(&bytes).into());
-        Ok(Self { bytes, digest, imports: shape.imports })
+        Ok(Self { bytes, digest, imports: shape.imports, exports: shape.exports })
     }
 }
 
@@ -70,7 +80,7 @@ struct Shape {
     types: u64,
     core_instances: u64,
     imports: BTreeSet<Interface>,
-    handler: bool,
+    exports: Exports,
 }
 
 impl Shape {
@@ -81,8 +91,9 @@ impl Shape {
             shape.see(&payload)?;
             shape.check_counts()?;
         }
-        if !shape.handler {
-            return Err(invalid("It does not export `reinstate:plugin/handler`, so there is nothing it restores"));
+        if shape.exports == Exports::default() {
+            let message = "It exports neither `reinstate:plugin/handler` nor `reinstate:plugin/layout`, so there is nothing it restores or reads";
+            return Err(invalid(message));
         }
         Ok(shape)
     }
@@ -105,7 +116,11 @@ impl Shape {
             }
             Payload::ComponentExportSection(section) if self.nesting.len() == 1 => {
                 for export in section.clone() {
-                    self.handler |= ours(export.map_err(malformed)?.name.name) == Some("handler");
+                    match ours(export.map_err(malformed)?.name.name) {
+                        Some("handler") => self.exports.handler = true,
+                        Some("layout") => self.exports.layout = true,
+                        _ => {}
+                    }
                 }
             }
             _ => {}
@@ -189,10 +204,10 @@ mod tests {
         let instances = format!("(component (core module $m) {})", "(core instance (instantiate $m))".repeat(33));
         let cases = [
             ("(module)".to_owned(), "plugin.invalid: It is a core module"),
-            ("(component)".to_owned(), "plugin.invalid: It does not export"),
+            ("(component)".to_owned(), "plugin.invalid: It exports neither"),
             (import("wasi:cli/environment@0.2.3"), "plugin.not_granted: It imports `wasi:cli/environment@0.2.3`"),
             (import("evil:corp/shell@1.0.0"), "plugin.invalid: It imports `evil:corp/shell@1.0.0`"),
-            (import("reinstate:plugin/sql@0.1.0"), "plugin.invalid: It imports `reinstate:plugin/sql@0.1.0`"),
+            (import("reinstate:plugin/http@0.1.0"), "plugin.invalid: It imports `reinstate:plugin/http@0.1.0`"),
             (import("reinstate:plugin/tables@0.2.0"), "plugin.invalid: It imports"),
             (import("reinstate:plugin/tables@0.1.0-rc.1"), "plugin.invalid: It imports"),
             ("(component (component (core module)))".to_owned(), "plugin.invalid: It is composed"),

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::bindings::exports::reinstate::plugin::handler as guest;
-use super::bindings::reinstate::plugin::{principals, routines, tables, types};
+use super::bindings::reinstate::plugin::{principals, routines, sql, tables, types};
 use super::{ObjectView, Surroundings};
 use crate::catalog::ObjectName;
 use crate::error::Error;
 use crate::plan::{KindDescription, LeaveOut, Severity};
+use crate::target::Scope;
 use crate::target::definition as host;
 
 pub(super) fn failure(error: &Error) -> types::Failure {
@@ -80,6 +81,15 @@ pub(super) fn severity(severity: types::Severity) -> Severity {
         types::Severity::Note => Severity::Note,
         types::Severity::Warning => Severity::Warning,
         types::Severity::Refusal => Severity::Refusal,
+    }
+}
+
+pub(super) fn scope(scope: sql::Scope) -> Scope {
+    match scope {
+        sql::Scope::Itself => Scope::Itself,
+        sql::Scope::PartOf(name) => Scope::PartOf(host_name(name)),
+        sql::Scope::Database => Scope::Database,
+        sql::Scope::Foundation => Scope::Foundation,
     }
 }
 

@@ -12,6 +12,7 @@ use super::guest::{Guest, Rest};
 use super::state::{Phase, State};
 use super::text::{harmless, is_word};
 use crate::cancel::Cancel;
+use crate::catalog::Digest;
 use crate::error::{Error, Result};
 use crate::plan::KindDescription;
 
@@ -24,6 +25,9 @@ pub(super) struct Described {
     pub(super) name: String,
     pub(super) version: String,
     pub(super) kinds: Vec<KindDescription>,
+    /// It understands foreign backups.
+    #[serde(default)]
+    pub(super) layout: bool,
 }
 
 impl Described {
@@ -33,14 +37,21 @@ impl Described {
     }
 }
 
+/// What is said of a component that exports a layout only, which cannot be asked: it is called like its file.
+pub(super) fn layout_only(called: &str, digest: &Digest) -> Described {
+    let name = if is_word(called) { called.to_owned() } else { "layout".to_owned() };
+    let version = digest.to_string()[..12].to_owned();
+    Described { name, version, kinds: Vec::new(), layout: true }
+}
+
 /// Calls `describe` in an instance that can reach nothing.
 pub(super) fn describe(guest: &Guest) -> Result<Described> {
     let state = State::new(Arc::clone(&guest.who), Arc::clone(&guest.limits), Cancel::default(), None);
     let instance = guest.start(state).map_err(silent)?;
-    let (_, answer) = instance.call(Phase::Describe, &mut Rest::default(), |exports, store| {
-        exports.reinstate_plugin_handler().call_describe(store).map(Ok)
-    });
-    answer.and_then(believe).map_err(silent)
+    let (_, answer) = instance
+        .call(Phase::Describe, &mut Rest::default(), |exports, store| exports.handler()?.call_describe(store).map(Ok));
+    let described = answer.and_then(believe).map_err(silent)?;
+    Ok(Described { layout: guest.linked.layout.is_some(), ..described })
 }
 
 /// Nothing was started yet: whatever went wrong, the file is no plugin that can run here.
@@ -69,7 +80,7 @@ fn believe(description: Description) -> Result<Described> {
     if names.len() < kinds.len() {
         return Err(invalid("It names a kind twice"));
     }
-    Ok(Described { name, version, kinds: kinds.into_iter().map(convert::kind).collect() })
+    Ok(Described { name, version, kinds: kinds.into_iter().map(convert::kind).collect(), layout: false })
 }
 
 #[cfg(test)]

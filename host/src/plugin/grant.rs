@@ -16,12 +16,15 @@ pub(super) enum Interface {
     Principals,
     Routines,
     Blobs,
+    Sql,
+    Archive,
 }
 
-use Interface::{Blobs, Definitions, Entries, Log, Principals, Routines, Tables, Types};
+use Interface::{Archive, Blobs, Definitions, Entries, Log, Principals, Routines, Sql, Tables, Types};
 
 impl Interface {
-    pub(super) const ALL: [Self; 8] = [Types, Entries, Log, Tables, Definitions, Principals, Routines, Blobs];
+    pub(super) const ALL: [Self; 10] =
+        [Types, Entries, Log, Tables, Definitions, Principals, Routines, Blobs, Sql, Archive];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -33,6 +36,8 @@ impl Interface {
             Principals => "principals",
             Routines => "routines",
             Blobs => "blobs",
+            Sql => "sql",
+            Archive => "archive",
         }
     }
 
@@ -40,9 +45,9 @@ impl Interface {
         Self::ALL.into_iter().find(|interface| interface.name() == name)
     }
 
-    /// The rest read the one object or talk to the operator, and are there for every plugin.
+    /// The rest read the one object, or the one archive, or talk to the operator, and are there for every plugin.
     pub(super) fn writes(self) -> bool {
-        !matches!(self, Types | Entries | Log)
+        !matches!(self, Types | Entries | Log | Archive)
     }
 }
 
@@ -106,12 +111,12 @@ mod tests {
 
     #[test]
     fn a_plugin_gets_what_it_imports_and_is_granted() {
-        let imports = BTreeSet::from([Types, Entries, Log, Tables, Blobs]);
+        let imports = BTreeSet::from([Types, Entries, Log, Archive, Tables, Blobs, Sql]);
         let cases = [
             (Grants::Imported, vec![]),
-            (named(&[]), vec![Tables, Blobs]),
-            (named(&["tables"]), vec![Blobs]),
-            (named(&["tables", "blobs", "principals"]), vec![]),
+            (named(&[]), vec![Tables, Blobs, Sql]),
+            (named(&["tables", "sql"]), vec![Blobs]),
+            (named(&["tables", "blobs", "principals"]), vec![Sql]),
         ];
         for (grants, missing) in cases {
             let decision = decide(&imports, &grants);

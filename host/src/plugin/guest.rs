@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use wasmtime::component::InstancePre;
 use wasmtime::{Store, UpdateDeadline};
 
+use super::bindings::exports::reinstate::plugin::handler::Guest as Handler;
+use super::bindings::layouts::exports::reinstate::plugin::layout::Guest as Layout;
+use super::bindings::layouts::{LayoutPlugin, LayoutPluginIndices};
 use super::bindings::reinstate::plugin::types::Failure;
-use super::bindings::{HandlerPlugin, HandlerPluginPre};
+use super::bindings::{HandlerPlugin, HandlerPluginIndices};
 use super::engine::Clock;
 use super::fault::{self, classify};
 use super::state::{Phase, State};
@@ -22,13 +26,47 @@ const LOOK_TICKS: u64 = 2;
 pub(super) struct Guest {
     pub(super) who: Arc<str>,
     pub(super) limits: Arc<Limits>,
-    pub(super) pre: HandlerPluginPre<State>,
+    pub(super) linked: Linked,
+}
+
+/// A component with its imports, and where its exports are: those of a handler, of a layout, or of both.
+pub(super) struct Linked {
+    pub(super) pre: InstancePre<State>,
+    pub(super) handler: Option<HandlerPluginIndices>,
+    pub(super) layout: Option<LayoutPluginIndices>,
+}
+
+/// The exports of one instance.
+pub(super) struct Exports {
+    handler: Option<HandlerPlugin>,
+    layout: Option<LayoutPlugin>,
+}
+
+impl Exports {
+    pub(super) fn handler(&self) -> wasmtime::Result<&Handler> {
+        let missing = || wasmtime::format_err!("it exports no handler");
+        self.handler.as_ref().map(HandlerPlugin::reinstate_plugin_handler).ok_or_else(missing)
+    }
+
+    pub(super) fn layout(&self) -> wasmtime::Result<&Layout> {
+        let missing = || wasmtime::format_err!("it exports no layout");
+        self.layout.as_ref().map(LayoutPlugin::reinstate_plugin_layout).ok_or_else(missing)
+    }
+}
+
+impl Linked {
+    fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Exports> {
+        let instance = self.pre.instantiate(&mut *store)?;
+        let handler = self.handler.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
+        let layout = self.layout.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
+        Ok(Exports { handler, layout })
+    }
 }
 
 /// One instance.
 pub(super) struct Instance {
     store: Store<State>,
-    exports: HandlerPlugin,
+    exports: Exports,
 }
 
 /// What a call leaves behind, besides its result.
@@ -57,10 +95,11 @@ impl Rest {
 impl Guest {
     /// A fresh instance.
     pub(super) fn start(&self, state: State) -> Result<Instance> {
-        let mut store = Store::new(self.pre.engine(), state);
+        let limits = Arc::clone(&state.limits);
+        let mut store = Store::new(self.linked.pre.engine(), state);
         store.limiter(|state| &mut state.limiter);
-        store.set_hostcall_fuel(self.limits.hostcall_bytes);
-        store.set_max_component_handles(self.limits.handles);
+        store.set_hostcall_fuel(limits.hostcall_bytes);
+        store.set_max_component_handles(limits.handles);
         // Before anything runs: a start function can spin.
         store.set_epoch_deadline(LOOK_TICKS);
         store.epoch_deadline_callback(|store| match store.data().may_go_on() {
@@ -68,7 +107,7 @@ impl Guest {
             Err(stop) => Err(stop.into()),
         });
         let clock = Clock::start();
-        let exports = self.pre.instantiate(&mut store).map_err(|error| classify(&error, store.data()))?;
+        let exports = self.linked.instantiate(&mut store).map_err(|error| classify(&error, store.data()))?;
         drop(clock);
         Ok(Instance { store, exports })
     }
@@ -80,10 +119,10 @@ impl Instance {
         mut self,
         phase: Phase,
         rest: &mut Rest,
-        export: impl FnOnce(&HandlerPlugin, &mut Store<State>) -> wasmtime::Result<Result<T, Failure>>,
+        export: impl FnOnce(&Exports, &mut Store<State>) -> wasmtime::Result<Result<T, Failure>>,
     ) -> (Option<Self>, Result<T>) {
-        let (before, after) = phase.fail_points();
-        failpoint::hit(before);
+        let points = phase.fail_points();
+        points.iter().for_each(|(before, _)| failpoint::hit(before));
         self.store.data_mut().begin_call(phase, rest.work.take());
         self.store.set_epoch_deadline(LOOK_TICKS);
         let clock = Clock::start();
@@ -94,7 +133,7 @@ impl Instance {
         let result = settle(answer, state);
         rest.work = state.work.take();
         rest.keep(state.log.end_call(), self.store.data().limits.retained_bytes);
-        failpoint::hit(after);
+        points.iter().for_each(|(_, after)| failpoint::hit(after));
         ((!broken).then_some(self), result)
     }
 

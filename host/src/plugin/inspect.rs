@@ -27,6 +27,8 @@ pub struct Inspection {
     pub file: Option<PathBuf>,
     /// What it restores.
     pub kinds: Vec<KindDescription>,
+    /// Whether it understands foreign backups; its kinds are then those of the archives it recognises, and no others.
+    pub layout: bool,
     /// What it imports: its permissions.
     pub imports: Vec<Permission>,
     /// Interfaces it imports and was not granted.

@@ -5,23 +5,29 @@ use std::collections::BTreeSet;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
-use super::bindings::HandlerPluginPre;
+use super::bindings::HandlerPluginIndices;
+use super::bindings::layouts::LayoutPluginIndices;
 use super::capability::{add_to_linker, full_name};
-use super::component::invalid;
+use super::component::{Exports, invalid};
 use super::fault::Stop;
 use super::grant::{Decision, Interface};
+use super::guest::Linked;
 use super::state::State;
 use super::text::harmless;
 use crate::error::{Error, Result};
 
 /// Everything that instances of a plugin share.
-pub(super) fn link(component: &Component, decision: &Decision) -> Result<HandlerPluginPre<State>> {
+pub(super) fn link(component: &Component, exports: Exports, decision: &Decision) -> Result<Linked> {
     let mut linker = Linker::new(component.engine());
     for interface in &decision.granted {
         add_to_linker(*interface, &mut linker).map_err(|error| internal(&error))?;
     }
     refuse(component, &decision.missing, &mut linker).map_err(|error| internal(&error))?;
-    let linked = linker.instantiate_pre(component).and_then(HandlerPluginPre::new);
+    let linked = linker.instantiate_pre(component).and_then(|pre| {
+        let handler = exports.handler.then(|| HandlerPluginIndices::new(&pre)).transpose()?;
+        let layout = exports.layout.then(|| LayoutPluginIndices::new(&pre)).transpose()?;
+        Ok(Linked { pre, handler, layout })
+    });
     linked.map_err(|error| {
         let reason = harmless(&format!("{error:#}"), 1000);
         invalid(&format!("It does not fit the interface `reinstate:plugin@0.1.0` of this host: {reason}"))

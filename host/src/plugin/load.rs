@@ -10,7 +10,7 @@ use super::bundled::BUNDLED;
 use super::cache::Cache;
 use super::compile::Origin;
 use super::component::{Wasm, in_file};
-use super::describe::{Described, describe};
+use super::describe::{Described, describe, layout_only};
 use super::grant::{Grants, Interface, decide};
 use super::guest::Guest;
 use super::inspect::{Inspection, permissions};
@@ -53,7 +53,7 @@ fn bundled(options: &PluginOptions) -> Result<Vec<Plugin>> {
 /// One of our own plugins.
 pub(super) fn own(name: &str, bytes: &'static [u8], options: &PluginOptions) -> Result<Plugin> {
     let wasm = Wasm::new(bytes.into());
-    let loaded = wasm.and_then(|wasm| plugin(wasm, Origin::Bundled, &Grants::Imported, options));
+    let loaded = wasm.and_then(|wasm| plugin(wasm, name, Origin::Bundled, &Grants::Imported, options));
     loaded.map_err(|error| Error::new("host.internal", format!("Our own plugin `{name}`: {error}")))
 }
 
@@ -61,18 +61,22 @@ pub(super) fn own(name: &str, bytes: &'static [u8], options: &PluginOptions) -> 
 pub(super) fn foreign(path: &Path, options: &PluginOptions) -> Result<Plugin> {
     let grants = Grants::parse(&options.grants)?;
     let wasm = Wasm::open(path, options.limits.component_bytes)?;
-    let mut plugin = plugin(wasm, Origin::Foreign, &grants, options).map_err(|error| in_file(error, path))?;
+    let called = path.file_stem().unwrap_or_default().to_string_lossy();
+    let mut plugin = plugin(wasm, &called, Origin::Foreign, &grants, options).map_err(|error| in_file(error, path))?;
     plugin.inspection.file = Some(path.to_owned());
     Ok(plugin)
 }
 
-fn plugin(wasm: Wasm, origin: Origin, grants: &Grants, options: &PluginOptions) -> Result<Plugin> {
+/// `called` names a component that cannot say its name itself.
+fn plugin(wasm: Wasm, called: &str, origin: Origin, grants: &Grants, options: &PluginOptions) -> Result<Plugin> {
     let decision = decide(&wasm.imports, grants);
     let recipe = Recipe { wasm, origin, decision, options: options.clone() };
     let cache = options.cache.as_deref().and_then(Cache::open);
     let kept = cache.as_ref().and_then(|cache| cache.description(&recipe.wasm.digest));
     let (described, guest) = match kept {
-        Some(described) => (described, OnceLock::new()),
+        _ if !recipe.wasm.exports.handler => (layout_only(called, &recipe.wasm.digest), OnceLock::new()),
+        // What an older program kept may not know of layouts.
+        Some(described) => (Described { layout: recipe.wasm.exports.layout, ..described }, OnceLock::new()),
         None => {
             let guest = recipe.make("The plugin".into())?;
             let described = describe(&guest)?;
@@ -96,6 +100,7 @@ fn inspection(described: Described, recipe: &Recipe) -> Inspection {
         component_bytes: wasm.bytes.len() as u64,
         file: None,
         kinds: described.kinds,
+        layout: described.layout,
         imports: permissions(wasm, decision),
         missing_grants: decision.missing.iter().map(|interface| interface.name().to_owned()).collect(),
     }
@@ -127,7 +132,8 @@ fn check_names(all: &[Plugin]) -> Result<()> {
         if let Some(other) = names.insert(&about.name, about) {
             return Err(conflict(other, about, &format!("are both called `{}`", about.name)));
         }
-        for kind in &about.kinds {
+        // Kinds of a plugin with a layout count in its own archives only, and win there.
+        for kind in about.kinds.iter().filter(|_| !about.layout) {
             if let Some(other) = kinds.insert(&kind.name, about) {
                 return Err(conflict(other, about, &format!("both restore the kind `{}`", kind.name)));
             }

@@ -85,10 +85,11 @@ fn ask(
 ) -> Result<Vec<Outlook>> {
     cancel.check()?;
     let objects: Vec<_> = views.iter().map(|view| convert::object(view, surroundings)).collect();
-    let state = State::new(Arc::clone(&guest.who), Arc::clone(&guest.limits), cancel.clone(), None);
+    let mut state = State::new(Arc::clone(&guest.who), Arc::clone(&guest.limits), cancel.clone(), None);
+    state.allow = Arc::new(surroundings.allow.clone());
     let instance = guest.start(state)?;
     let (_, answer) = instance.call(Phase::Plan, &mut Rest::default(), |exports, store| {
-        exports.reinstate_plugin_handler().call_plan(store, &objects, target)
+        exports.handler()?.call_plan(store, &objects, target)
     });
     let answers = answer?;
     if answers.len() != views.len() {

@@ -23,7 +23,7 @@ impl Recipe {
     /// Compiles and links it; `who` names it in messages.
     pub(super) fn make(&self, who: Arc<str>) -> Result<Guest> {
         let component = compile(&self.wasm, self.origin, &self.options)?;
-        let pre = link(&component, &self.decision)?;
-        Ok(Guest { who, limits: Arc::new(self.options.limits.clone()), pre })
+        let linked = link(&component, self.wasm.exports, &self.decision)?;
+        Ok(Guest { who, limits: Arc::new(self.options.limits.clone()), linked })
     }
 }

@@ -44,7 +44,8 @@ impl Session {
         let object = convert::object(&view, surroundings);
         let name = view.object.name.clone();
         let entries = Entries::new(source, view.object, verify_checksums);
-        let state = State::new(Arc::clone(&guest.who), Arc::clone(&guest.limits), cancel.clone(), Some(entries));
+        let mut state = State::new(Arc::clone(&guest.who), Arc::clone(&guest.limits), cancel.clone(), Some(entries));
+        state.allow = Arc::new(surroundings.allow.clone());
         let instance = guest.start(state).map_err(|error| error.object(&name))?;
         Ok(Self {
             who: Arc::clone(&guest.who),
@@ -77,9 +78,12 @@ impl Session {
 
     /// Restores one part. Fails with `plugin.count_mismatch` when the plugin's count is not what it appended.
     pub fn restore(&mut self, part: u32) -> Result<Counts> {
-        let (counts, used) = self.call(Phase::Restore(part), |handler, store, object, target| {
+        let (counts, mut used) = self.call(Phase::Restore(part), |handler, store, object, target| {
             handler.call_restore(store, object, target, part)
         })?;
+        let ended = self.rest.work.as_deref_mut().map_or(Ok(0), Work::end_rows);
+        let ended = ended.map_err(|error| self.place(error, Phase::Restore(part)))?;
+        used.rows = used.rows.saturating_add(ended);
         self.compare(part, counts, used).map_err(|error| self.place(error, Phase::Restore(part)))
     }
 
@@ -114,9 +118,8 @@ impl Session {
         self.cancel.check()?;
         let Some(instance) = self.instance.take() else { return Err(self.gone()) };
         let (object, target) = (&self.object, &self.target);
-        let (instance, result) = instance.call(phase, &mut self.rest, |exports, store| {
-            export(exports.reinstate_plugin_handler(), store, object, target)
-        });
+        let (instance, result) =
+            instance.call(phase, &mut self.rest, |exports, store| export(exports.handler()?, store, object, target));
         let used = instance.as_ref().map(|instance| instance.state().used).unwrap_or_default();
         self.instance = instance;
         let result = result.map_err(|error| self.place(error, phase));

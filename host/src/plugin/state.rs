@@ -1,5 +1,6 @@
 //! What the host keeps for one instance of a plugin: the object it may reach, what it used, what went wrong.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use serde::Serialize;
 
 use super::Limits;
 use super::bindings::reinstate::plugin::types::Failure;
+use super::capability::archive::Container;
 use super::capability::entries::Entries;
 use super::capability::log::Log;
 use super::convert;
@@ -27,6 +29,12 @@ pub(super) enum Phase {
     Restore(u32),
     End,
     Verify,
+    /// A layout looks at an archive.
+    Recognise,
+    /// A layout reads an archive.
+    Open,
+    /// A layout gives objects.
+    Objects,
 }
 
 impl Phase {
@@ -35,15 +43,21 @@ impl Phase {
         matches!(self, Self::Begin | Self::Restore(_) | Self::End)
     }
 
-    /// The fail points before and after the call.
-    pub(super) fn fail_points(self) -> (&'static str, &'static str) {
+    /// Layouts read the archive, and nothing else.
+    pub(super) fn is_of_layout(self) -> bool {
+        matches!(self, Self::Recognise | Self::Open | Self::Objects)
+    }
+
+    /// The fail points before and after the call; none for layouts, which are asked before there is anything to lose.
+    pub(super) fn fail_points(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Describe => ("plugin.describe", "plugin.describe.done"),
-            Self::Plan => ("plugin.plan", "plugin.plan.done"),
-            Self::Begin => ("plugin.begin", "plugin.begin.done"),
-            Self::Restore(_) => ("plugin.restore", "plugin.restore.done"),
-            Self::End => ("plugin.end", "plugin.end.done"),
-            Self::Verify => ("plugin.verify", "plugin.verify.done"),
+            Self::Describe => Some(("plugin.describe", "plugin.describe.done")),
+            Self::Plan => Some(("plugin.plan", "plugin.plan.done")),
+            Self::Begin => Some(("plugin.begin", "plugin.begin.done")),
+            Self::Restore(_) => Some(("plugin.restore", "plugin.restore.done")),
+            Self::End => Some(("plugin.end", "plugin.end.done")),
+            Self::Verify => Some(("plugin.verify", "plugin.verify.done")),
+            Self::Recognise | Self::Open | Self::Objects => None,
         }
     }
 }
@@ -58,6 +72,9 @@ impl fmt::Display for Phase {
             Self::Restore(part) => write!(f, "restored part {part}"),
             Self::End => f.write_str("finished the object"),
             Self::Verify => f.write_str("verified the object"),
+            Self::Recognise => f.write_str("looked at the archive"),
+            Self::Open => f.write_str("read the archive"),
+            Self::Objects => f.write_str("listed the archive's objects"),
         }
     }
 }
@@ -74,6 +91,10 @@ pub(super) struct State {
     pub(super) work: Option<Box<dyn Work>>,
     /// The object's entries; none while planning.
     pub(super) entries: Option<Entries>,
+    /// The archive, for layouts.
+    pub(super) container: Option<Container>,
+    /// Codes of statements that may reach outside the stage.
+    pub(super) allow: Arc<BTreeSet<String>>,
     pub(super) log: Log,
     pub(super) used: Used,
     /// The first thing that the host refused or could not do in this call. It decides the call's result, whatever
@@ -98,7 +119,7 @@ pub(super) struct Used {
 const GROWTH: u64 = 64;
 const GROWTH_FLOOR: u64 = 64 << 20;
 /// What a write costs the host at least, whatever it carries; ends a plugin that writes for ever.
-const WRITE_COST: usize = 64;
+pub(super) const WRITE_COST: usize = 64;
 /// The same for a look at the stage, which may cost the target a scan.
 const LOOK_COST: usize = 4096;
 
@@ -113,6 +134,8 @@ impl State {
             phase: Phase::Describe,
             work: None,
             entries,
+            container: None,
+            allow: Arc::default(),
             used: Used::default(),
             fault: None,
             progressed: Instant::now(),
@@ -165,6 +188,11 @@ impl State {
             self.fault.get_or_insert(error);
             failure
         })
+    }
+
+    /// As [`State::call`], for functions that have no failure to answer with: the plugin is stopped.
+    pub(super) fn call_or_stop<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T>) -> wasmtime::Result<T> {
+        self.call(act).map_err(|failure| wasmtime::format_err!("{}", failure.message))
     }
 
     /// A write: refused while the plugin plans or verifies, and charged with what it carries.
@@ -220,14 +248,15 @@ impl State {
     fn work(&mut self) -> Result<&mut dyn Work> {
         match self.work.as_deref_mut() {
             Some(work) => Ok(work),
-            None if matches!(self.phase, Phase::Describe | Phase::Plan) => {
+            None if matches!(self.phase, Phase::Describe | Phase::Plan) || self.phase.is_of_layout() => {
                 Err(blame(&self.who, self.phase, "plugin.out_of_scope", "asked for a stage"))
             }
             None => Err(Error::new("host.internal", "A plugin was called without an open unit")),
         }
     }
 
-    fn retain(&mut self, bytes: usize) -> Result<()> {
+    /// Charges the plugin with what the host keeps or does for it.
+    pub(super) fn retain(&mut self, bytes: usize) -> Result<()> {
         self.retained = self.retained.saturating_add(bytes);
         if self.retained > self.limits.retained_bytes {
             let what = format!("made the host keep more than {} bytes", self.limits.retained_bytes);

@@ -17,6 +17,7 @@ use crate::target::{Counts, Work};
 
 mod bundled;
 mod hostile;
+mod layouts;
 mod loading;
 
 #[path = "../../../tests/support/misbehaving.rs"]

@@ -111,7 +111,7 @@ mod tests {
 
     fn object(attributes: &str, entries: usize) -> Object {
         let name = ObjectName { kind: "dashboard".into(), schema: Some("main".into()), name: "sales".into() };
-        let entry = Entry { path: "layout.json".into(), form: "json".into(), bytes: 20, rows: None };
+        let entry = Entry { path: "layout.json".into(), form: "json".into(), bytes: 20, exact: true, rows: None };
         Object { entries: vec![entry; entries], ..Object::new(name, attributes) }
     }
 

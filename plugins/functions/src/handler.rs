@@ -151,7 +151,8 @@ mod tests {
 
     fn environment(packages: &str, sizes: &[u64]) -> Object {
         let attributes = format!(r#"{{"language": "python", "packages": {packages}}}"#);
-        let entry = |bytes: &u64| Entry { path: "p".into(), form: "bytes".into(), bytes: *bytes, rows: None };
+        let entry =
+            |bytes: &u64| Entry { path: "p".into(), form: "bytes".into(), bytes: *bytes, exact: true, rows: None };
         Object { entries: sizes.iter().map(entry).collect(), ..routine(ENVIRONMENT, &attributes) }
     }
 

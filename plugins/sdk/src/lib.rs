@@ -107,22 +107,36 @@
 //! With the feature `rows`, [`rows::restore`] turns a part in the form `csv` or `arrow` into batches and appends them to a
 //! table of the object. It decodes several hundred megabytes a second; do not read rows one by one.
 //!
+//! # Foreign backups
+//!
+//! A plugin that understands a backup of another program implements [`Layout`] and says [`export_layout!`]: it recognises
+//! its archives, reads them through an [`ArchiveReader`] (any place of any member, as it is stored) and gives the host
+//! [`Item`]s: objects with attributes, dependencies, and payloads that say which bytes of which member they are and how these
+//! are compressed. The host reads, decompresses and hands them to the handler as entries. A crate may export a layout,
+//! a handler, or both; the kinds of a plugin with a layout are its own in the archives it recognised, and only there.
+//!
 //! # Testing
 //!
 //! Everything here compiles natively, where [`export!`] expands to nothing, so `cargo test` runs your parsers and plans as
 //! ordinary code. The functions of the interfaces ([`tables::append`] and the like) exist in the sandbox only and panic
-//! elsewhere: keep what you want to test generic over closures, as [`EntryReader::new`] is.
+//! elsewhere: keep what you want to test generic over closures, as [`EntryReader::new`] is. A layout is tested with a
+//! [`MemoryArchive`].
 
+mod archive_reader;
 mod attributes;
 #[doc(hidden)]
 pub mod bindings;
 mod entry;
 mod handler;
+mod layout;
+#[doc(hidden)]
+pub mod layout_bindings;
 mod panic;
 #[cfg(feature = "rows")]
 pub mod rows;
 mod values;
 
+pub use archive_reader::{ArchiveReader, HostArchive, Member, MemberReader, MemoryArchive};
 #[doc(hidden)]
 pub use bindings::export_bindings;
 pub use bindings::reinstate::plugin::types::{
@@ -131,4 +145,8 @@ pub use bindings::reinstate::plugin::types::{
 pub use bindings::reinstate::plugin::{blobs, definitions, entries, log, principals, routines, sql, tables};
 pub use entry::{CHUNK, EntryReader};
 pub use handler::{Description, Exported, Handler, Kind, Outlook};
+pub use layout::{Backup, Compression, ExportedLayout, Extent, Item, Layout, Payload, Section};
+#[doc(hidden)]
+pub use layout_bindings::export_layout_bindings;
+pub use layout_bindings::reinstate::plugin::archive;
 pub use values::{declared_rows, info};

@@ -186,7 +186,7 @@ mod tests {
 
     fn object() -> Object {
         let name = ObjectName { kind: "thing".into(), schema: Some("main".into()), name: "a".into() };
-        let entry = |rows| Entry { path: "objects/a.csv".into(), form: "csv".into(), bytes: 5, rows };
+        let entry = |rows| Entry { path: "objects/a.csv".into(), form: "csv".into(), bytes: 5, exact: true, rows };
         Object { entries: vec![entry(Some(2)), entry(Some(3))], ..Object::new(name, "{}") }
     }
 

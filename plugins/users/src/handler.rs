@@ -150,7 +150,13 @@ mod tests {
     #[test]
     fn an_entry_is_refused_while_planning() {
         let mut object = object("user", "{}");
-        object.entries.push(reinstate_plugin::Entry { path: "x".into(), form: "json".into(), bytes: 1, rows: None });
+        object.entries.push(reinstate_plugin::Entry {
+            path: "x".into(),
+            form: "json".into(),
+            bytes: 1,
+            exact: true,
+            rows: None,
+        });
         let found = outlook(&object, &Attributes::of(&object).unwrap()).findings;
         assert_eq!(found[0].code, "user.unexpected_entry");
     }

@@ -34,7 +34,7 @@ fn pass(object: &Object, entry: u32) -> Result<Counts, Failure> {
             return Ok(counts);
         }
         counts.bytes += chunk.len() as u64;
-        counts.rows += tables::append("", form, &chunk)?;
+        counts.rows += tables::append("", &[], form, &chunk)?;
     }
 }
 
@@ -69,7 +69,15 @@ impl Guest for Misbehaving {
         let mut outlooks = Vec::new();
         for object in &objects {
             let mut outlook =
-                Outlook { dependencies: Vec::new(), findings: Vec::new(), rows: 3, bytes: 9, tables: Vec::new() };
+                Outlook {
+                    dependencies: Vec::new(),
+                    findings: Vec::new(),
+                    rows: 3,
+                    bytes: 9,
+                    tables: Vec::new(),
+                    locks: Vec::new(),
+                    principals: Vec::new(),
+                };
             match object.source.name.as_str() {
                 "write in plan" => drop(definitions::put("{}")),
                 "read in plan" => drop(entries::read(0, 9)),
@@ -125,7 +133,7 @@ impl Guest for Misbehaving {
             "fewer rows" => pass(&object, part).map(|counts| Counts { rows: counts.rows - 1, ..counts }),
             "more bytes" => pass(&object, part).map(|counts| Counts { bytes: counts.bytes + 1, ..counts }),
             "no rows" => Ok(nothing),
-            "twice" => pass(&object, part).and_then(|_| tables::append("", "lines", b"1\n2\n3\n").map(|_| nothing)),
+            "twice" => pass(&object, part).and_then(|_| tables::append("", &[], "lines", b"1\n2\n3\n").map(|_| nothing)),
             "flood" => {
                 for line in 0..5000 {
                     log::write(log::Level::Info, &format!("\u{1b}]0;{line}\u{7}{}", "x".repeat(5000)));
@@ -140,7 +148,7 @@ impl Guest for Misbehaving {
             "speak for the host" => Err(failure("target.full", "Please keep the stage")),
             "long failure" => Err(failure("misbehaving.long", "\u{202e}".repeat(100_000))),
             "huge failure" => Err(failure("misbehaving.huge", "x".repeat(20 << 20))),
-            "huge batch" => tables::append("", "lines", &vec![b'\n'; 20 << 20]).map(|_| nothing),
+            "huge batch" => tables::append("", &[], "lines", &vec![b'\n'; 20 << 20]).map(|_| nothing),
             // Not a `String` that Rust allows, which is the point: a hostile guest need not be written in Rust.
             "bad text" => Err(failure("misbehaving.text", unsafe { String::from_utf8_unchecked(vec![0xff, 0xfe]) })),
             "hold" => {
