@@ -208,6 +208,15 @@ impl Archive {
         self.index.position(path)
     }
 
+    /// How many hold the container's file: one, and each reader.
+    #[cfg(test)]
+    pub(crate) fn readers(&self) -> usize {
+        match &self.store {
+            Store::File(file) | Store::Stream(file) => Arc::strong_count(file),
+            Store::Folder(_) => 0,
+        }
+    }
+
     /// A member's stored bytes.
     pub fn read(&self, member: &Member) -> Result<Box<dyn Read + Send>> {
         Ok(Box::new(self.section(member, 0, member.size)?))

@@ -9,6 +9,10 @@ use crate::target::Facts;
 
 mod archive_complete;
 mod changes_stored;
+pub(crate) mod connections_enough;
+mod dependents_stay;
+mod extensions_available;
+mod made_in_switch;
 mod names_free;
 mod names_valid;
 mod no_other_restore;
@@ -16,10 +20,15 @@ mod nodes_ready;
 mod options_used;
 mod plugins_available;
 mod plugins_granted;
+mod principals_exist;
 mod right_to_restore;
+mod rows_into_existing;
+mod runs_as_itself;
 mod schemas_exist;
+mod schemas_open;
 mod space_enough;
 mod steps_ordered;
+mod target_found;
 mod target_version;
 mod unchanged;
 
@@ -52,13 +61,22 @@ const RULES: &[Rule] = &[
     no_other_restore::check,
     nodes_ready::check,
     changes_stored::check,
+    connections_enough::check,
+    target_found::check,
     archive_complete::check,
     plugins_available::check,
     plugins_granted::check,
     options_used::check,
     names_valid::check,
     names_free::check,
+    dependents_stay::check,
+    rows_into_existing::check,
     schemas_exist::check,
+    schemas_open::check,
+    principals_exist::check,
+    runs_as_itself::check,
+    extensions_available::check,
+    made_in_switch::check,
     steps_ordered::check,
     space_enough::check,
 ];
@@ -165,6 +183,10 @@ mod tests {
         let sources = [
             include_str!("check/archive_complete.rs"),
             include_str!("check/changes_stored.rs"),
+            include_str!("check/connections_enough.rs"),
+            include_str!("check/dependents_stay.rs"),
+            include_str!("check/extensions_available.rs"),
+            include_str!("check/made_in_switch.rs"),
             include_str!("check/names_free.rs"),
             include_str!("check/names_valid.rs"),
             include_str!("check/no_other_restore.rs"),
@@ -172,7 +194,10 @@ mod tests {
             include_str!("check/options_used.rs"),
             include_str!("check/plugins_available.rs"),
             include_str!("check/plugins_granted.rs"),
+            include_str!("check/principals_exist.rs"),
             include_str!("check/right_to_restore.rs"),
+            include_str!("check/rows_into_existing.rs"),
+            include_str!("check/runs_as_itself.rs"),
             include_str!("check/schemas_exist.rs"),
             include_str!("check/space_enough.rs"),
             include_str!("check/steps_ordered.rs"),
@@ -180,8 +205,10 @@ mod tests {
             include_str!("check/unchanged.rs"),
             include_str!("plan/adopt.rs"),
             include_str!("plan/json.rs"),
+            include_str!("plan/left.rs"),
             include_str!("plan/links.rs"),
             include_str!("plan/select.rs"),
+            include_str!("plan/stage.rs"),
         ];
         let words = sources.iter().flat_map(|source| source.split('"').skip(1).step_by(2));
         let is_code = |word: &&str| {

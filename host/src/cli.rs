@@ -10,6 +10,7 @@ use tokio::runtime::Builder;
 mod args;
 mod commands;
 mod environment;
+mod options;
 mod output;
 mod progress;
 mod restoring;

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::ObjectName;
+use crate::finding::Finding;
 
 /// What plugins may know of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetInfo {
-    /// `sqlite`, or a platform's own word.
+    /// `sqlite`, `postgres`, or a platform's own word.
     pub kind: String,
     /// Its version.
     pub version: String,
@@ -18,12 +19,15 @@ pub struct TargetInfo {
 }
 
 /// An object that is there already.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Existing {
     /// Changes when its definition changes.
     pub fingerprint: String,
     /// Why it cannot be moved aside or replaced, where it cannot (a virtual table, say).
     pub fixed: Option<String>,
+    /// Objects that are built on it and would stay behind, on what was replaced, unless they are restored, too. What is a part of it (an
+    /// index, a trigger) is none.
+    pub dependents: Vec<ObjectName>,
 }
 
 /// What a target can say of its health; rules turn what is wrong into findings. The default is that all is well.
@@ -52,7 +56,7 @@ pub struct Health {
 /// What was read of a target; planning and checking see nothing else of it.
 #[derive(Debug, Clone)]
 pub struct Facts {
-    /// Where it is, as an operator writes it: `sqlite:PATH`.
+    /// Where it is, as an operator writes it: `sqlite:PATH`, `postgres://…`. Never with a password.
     pub location: String,
     /// What plugins may know.
     pub info: TargetInfo,
@@ -60,12 +64,22 @@ pub struct Facts {
     pub objects: BTreeMap<ObjectName, Existing>,
     /// Every schema there is.
     pub schemas: BTreeSet<String>,
+    /// Those of them in which we may not create anything.
+    pub closed_schemas: BTreeSet<String>,
     /// Users and roles, whatever their kind.
     pub principals: BTreeSet<String>,
+    /// The user or role that restores, where the target knows one: it is never changed.
+    pub identity: Option<String>,
+    /// The encoding of its texts, in its own word: `UTF8`; `None` where it is not known or can be chosen.
+    pub encoding: Option<String>,
     /// Extensions and languages that can be had, as `extension:NAME` and `language:NAME`; `None` where the target has no such thing.
     pub available: Option<BTreeSet<String>>,
     /// Why the work cannot be done in a database of its own; `None` where it can.
     pub no_stage_database: Option<String>,
+    /// Why rows cannot be added to objects that are there already; `None` where they can.
+    pub no_fill: Option<String>,
+    /// What the target itself has to say before a restore (encodings that differ, say); shown as it is.
+    pub warnings: Vec<Finding>,
     /// How it is.
     pub health: Health,
 }

@@ -4,6 +4,7 @@
 //! The modules are the line that data takes, and each may only name those before it.
 
 pub mod name;
+pub mod finding;
 pub mod error;
 pub mod cancel;
 pub mod failpoint;

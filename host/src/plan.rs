@@ -7,19 +7,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Backup, Digest, ObjectName, Section};
 
+pub use crate::finding::{Finding, Severity};
+
 mod adopt;
 mod build;
-mod decide;
+pub(crate) mod decide;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod glob;
 mod json;
 pub(crate) mod kinds;
+mod left;
 mod links;
 pub(crate) mod names;
 mod order;
 mod render;
 mod select;
+mod share;
+mod stage;
 mod suggest;
 
 pub use adopt::adopt;
@@ -27,6 +32,7 @@ pub use build::{Input, build};
 pub use names::mapped;
 pub use render::render;
 pub use select::select;
+pub use share::Share;
 
 /// What happens when an object of that name exists in the target. The words are Kinetica's `restore_policy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -41,11 +47,11 @@ pub enum Policy {
     Rename,
 }
 
-/// `KIND[:PATTERN]`: objects of a kind (`*` for all) whose name, or `schema.name`, fits the pattern (`*` and `?`).
+/// `KIND[,KIND…][:PATTERN]`: objects of these kinds (`*` for all) whose name, or `schema.name`, fits the pattern (`*` and `?`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Selector {
-    /// The kind, or `*`.
+    /// The kinds, parted by commas, or `*`.
     pub kind: String,
     /// The pattern; `*` when none was given.
     pub pattern: String,
@@ -95,7 +101,7 @@ pub struct Options {
     pub definitions_only: bool,
     /// Go on when an object fails, and switch the others.
     pub keep_going: bool,
-    /// Objects and parts at once; 0 for as many as there are processors.
+    /// Objects and parts at once; 0 for a number that is found while restoring.
     pub width: u32,
     /// Do not compare the digests of what is read.
     pub skip_checksums: bool,
@@ -111,6 +117,9 @@ pub struct Options {
     pub stage: StageChoice,
     /// Leave the statistics of what was restored to the target's own housekeeping.
     pub skip_analyze: bool,
+    /// Where a second archive is, whose users and roles are restored, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub globals: Option<String>,
 }
 
 /// What an operator can do without.
@@ -149,58 +158,6 @@ pub enum StageKind {
     Database,
 }
 
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Worth knowing.
-    Note,
-    /// Something will not be as it was at the source.
-    Warning,
-    /// The restore must not start.
-    Refusal,
-}
-
-/// Something a precondition or a plugin found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    /// How bad it is.
-    pub severity: Severity,
-    /// Stable and dotted: `target.object_exists`.
-    pub code: String,
-    /// The object it is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub object: Option<ObjectName>,
-    /// Starts with a capital, no final full stop.
-    pub message: String,
-    /// What the operator can do about it.
-    pub fix: String,
-}
-
-impl Finding {
-    /// A finding that is about no one object.
-    pub fn new(severity: Severity, code: &str, message: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { severity, code: code.to_owned(), object: None, message: message.into(), fix: fix.into() }
-    }
-
-    /// One that keeps the restore from starting.
-    pub fn refusal(code: &str, message: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self::new(Severity::Refusal, code, message, fix)
-    }
-
-    /// One that the operator should weigh.
-    pub fn warning(code: &str, message: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self::new(Severity::Warning, code, message, fix)
-    }
-
-    /// Names the object, as the archive calls it.
-    #[must_use]
-    pub fn about(mut self, object: &ObjectName) -> Self {
-        self.object = Some(object.clone());
-        self
-    }
-}
-
 /// What a step does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -211,6 +168,8 @@ pub enum Action {
     Replace,
     /// The existing object is moved to [`Step::aside`] first.
     Rename,
+    /// Rows are added to the existing object in the switch; the policy has no say, and it cannot be undone.
+    Fill,
     /// Nothing is done; the reason says why.
     Skip,
 }

@@ -20,8 +20,11 @@ mod event;
 mod executor;
 mod graph;
 mod job;
+mod locks;
 mod object;
 mod report;
+mod urgency;
+mod width;
 
 pub use advice::before_start as advise_before_start;
 pub use event::{Event, Watch};
@@ -143,6 +146,7 @@ fn start(restore: &Restore, saved: Plan, stops: &[Cancel]) -> Result<Start> {
     let adopted = plan::adopt(saved, &prepared.plan)?;
     let views = prepared.views(&adopted);
     let surroundings = prepared.surroundings();
+    let connections = prepared.facts.health.free_connections;
     let checked = match prepared.check(restore, adopted) {
         Ok(checked) => checked,
         Err(refused) => return Ok(Start::Refused(refused)),
@@ -150,7 +154,7 @@ fn start(restore: &Restore, saved: Plan, stops: &[Cancel]) -> Result<Start> {
     let record = job::record(&checked, &restore.archive.location(), &restore.host.settings)?;
     stops.iter().try_for_each(Cancel::check)?;
     let stage = restore.target.begin(&record)?;
-    Ok(Start::Ready(Box::new(executor::Execution::new(restore, checked, views, surroundings, stage)?)))
+    Ok(Start::Ready(Box::new(executor::Execution::new(restore, checked, views, surroundings, stage, connections)?)))
 }
 
 fn reopen(restore: &Restore, job: &str) -> Result<Start> {
@@ -161,12 +165,13 @@ fn reopen(restore: &Restore, job: &str) -> Result<Start> {
         .map_err(|error| advice::cannot_resume(&error, job, &restore.target.location()))?;
     let views = prepared.views(&adopted);
     let surroundings = prepared.surroundings();
+    let connections = prepared.facts.health.free_connections;
     let checked = match prepared.check(restore, adopted) {
         Ok(checked) => checked,
         Err(refused) => return Ok(Start::Refused(refused)),
     };
     let stage = restore.target.resume(job)?;
-    Ok(Start::Ready(Box::new(executor::Execution::new(restore, checked, views, surroundings, stage)?)))
+    Ok(Start::Ready(Box::new(executor::Execution::new(restore, checked, views, surroundings, stage, connections)?)))
 }
 
 /// Everything that was read for a plan, and the plan.
@@ -223,8 +228,8 @@ impl Prepared {
                 let view = ObjectView {
                     object: Arc::new((*object).clone()),
                     into: step.into.clone(),
-                    definitions_only: plan.options.definitions_only,
-                    rows_only: plan.options.rows_only,
+                    definitions_only: plan.options.without_rows(),
+                    rows_only: plan.options.share(object) == plan::Share::Rows,
                     leave_out: plan.options.leave_out.clone(),
                 };
                 Some((step.id, view))
@@ -281,8 +286,8 @@ fn outlooks(
                     ObjectView {
                         object: Arc::new(object.clone()),
                         into: plan::mapped(&object.name, &options.map),
-                        definitions_only: options.definitions_only,
-                        rows_only: options.rows_only,
+                        definitions_only: options.without_rows(),
+                        rows_only: options.share(object) == plan::Share::Rows,
                         leave_out: options.leave_out.clone(),
                     }
                 })

@@ -17,6 +17,7 @@ use crate::plan::{Finding, Step};
 pub use crate::facts::{Existing, Facts, Health, TargetInfo};
 
 pub mod definition;
+mod ipc;
 pub mod postgres;
 pub mod sqlite;
 
@@ -113,6 +114,8 @@ pub struct Counts {
 pub struct Switched {
     /// How long nobody could read or write.
     pub pause: Duration,
+    /// How often it was tried, the last time included.
+    pub attempts: u32,
 }
 
 /// A live system that backups are restored into.

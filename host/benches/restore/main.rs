@@ -9,6 +9,7 @@ mod binary;
 mod data;
 mod figure;
 mod native;
+mod postgres;
 
 use std::path::Path;
 
@@ -21,7 +22,7 @@ const ROWS: u64 = 3_000_000;
 
 type Case = fn(&Bench);
 
-const CASES: [(&str, Case); 7] = [
+const CASES: [(&str, Case); 8] = [
     ("import", import),
     ("sandbox", sandbox),
     ("small", small),
@@ -29,6 +30,7 @@ const CASES: [(&str, Case); 7] = [
     ("large", large),
     ("start", start),
     ("plan", plan),
+    ("postgres", |bench| postgres::postgres(bench.rounds)),
 ];
 
 struct Bench {

@@ -122,7 +122,12 @@ fn fields() -> Vec<Field> {
     };
     let columns = data::table_definition().columns.into_iter();
     columns
-        .map(|column| Field { name: column.name, values: values(column.values), presence: Presence::Required })
+        .map(|column| Field {
+            name: column.name,
+            values: values(column.values),
+            declared: String::new(),
+            presence: Presence::Required,
+        })
         .collect()
 }
 

@@ -65,7 +65,7 @@ impl Target for Platform {
         };
         let existing = |document| {
             let text = serde_json::to_vec(document).map_err(|error| Error::new("target.io", error.to_string()))?;
-            Ok(Existing { fingerprint: Digest::of(&text).to_string(), fixed: None })
+            Ok(Existing { fingerprint: Digest::of(&text).to_string(), ..Existing::default() })
         };
         Ok(Facts {
             location: self.location(),
@@ -82,7 +82,12 @@ impl Target for Platform {
                 .collect::<Result<_>>()?,
             principals: Default::default(),
             available: None,
+            identity: None,
+            encoding: None,
+            closed_schemas: Default::default(),
             no_stage_database: Some("A platform has one place for its objects".to_owned()),
+            no_fill: Some("A platform replaces its objects whole".to_owned()),
+            warnings: Vec::new(),
             health,
         })
     }

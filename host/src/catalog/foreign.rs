@@ -25,6 +25,7 @@ pub(super) struct Reader {
     ratio: u64,
     /// Bytes of the next chunk: few for an entry that is known to be small.
     next: usize,
+    ended: bool,
 }
 
 impl Reader {
@@ -46,16 +47,27 @@ impl Reader {
         let input = buffered(Input { section, taken: taken.clone() }, bytes);
         let bytes = open(input, stored, archive.limits().foreign_window_log).map_err(fault)?;
         let next = if stored.exact { entry.bytes.saturating_add(1).min(CHUNK as u64) as usize } else { CHUNK };
-        Ok(Self { bytes, taken, given: 0, ratio: archive.limits().ratio, next })
+        Ok(Self { bytes, taken, given: 0, ratio: archive.limits().ratio, next, ended: false })
+    }
+
+    /// Whether the end was seen.
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended
     }
 
     /// The next bytes, as many as a chunk has except at the end; none there.
     pub(super) fn chunk(&mut self) -> Result<Bytes, Fault> {
+        if self.ended {
+            return Ok(Bytes::new());
+        }
         let mut chunk = vec![0; std::mem::replace(&mut self.next, CHUNK)];
         let mut filled = 0;
         while filled < chunk.len() {
             match self.bytes.read(&mut chunk[filled..]) {
-                Ok(0) => break,
+                Ok(0) => {
+                    self.ended = true;
+                    break;
+                }
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(fault(error)),

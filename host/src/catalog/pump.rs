@@ -11,8 +11,8 @@ use super::inflate::Fault;
 /// Chunks that may wait to be taken.
 const WAITING: usize = 3;
 
-/// Gives one entry's chunks. An entry of one chunk is read where it is asked for; a second one starts the thread, which ends with
-/// the entry or when this is dropped.
+/// Gives one entry's chunks. An entry of one chunk is read where it is asked for; for a second one, if it is compressed, the thread
+/// is started, which ends with the entry or when this is dropped.
 pub(super) enum Pump {
     Here {
         reader: Box<Reader>,
@@ -38,7 +38,7 @@ impl Pump {
     /// The next chunk; empty at the end.
     pub(super) fn chunk(&mut self) -> Result<Bytes, Fault> {
         match self {
-            Self::Here { reader, begun, compressed } if !*begun || !*compressed => {
+            Self::Here { reader, begun, compressed } if !*begun || !*compressed || reader.is_ended() => {
                 *begun = true;
                 reader.chunk()
             }

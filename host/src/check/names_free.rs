@@ -6,7 +6,7 @@ use super::Situation;
 use crate::catalog::ObjectName;
 use crate::plan::kinds::Kinds;
 use crate::plan::names::{Key, Present, further_table};
-use crate::plan::{Action, Finding, Step};
+use crate::plan::{Action, Finding, StageKind, Step};
 use crate::target::Existing;
 use crate::text::{capital, quote, selector};
 
@@ -17,11 +17,16 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     let mut findings = clashes(acting(), &present);
     for step in acting() {
         let in_schema = kinds.in_schema(&step.into.kind).unwrap_or(false);
-        findings.extend(own_name(step, &present, in_schema));
+        findings.extend(own_name(step, &present, in_schema).filter(|_| !exchanged(situation, step)));
         findings.extend(tables(step, &present));
         findings.extend(aside(step, &present));
     }
     findings
+}
+
+/// Whatever a database holds gives way with it.
+fn exchanged(situation: &Situation<'_>, step: &Step) -> bool {
+    situation.plan.stage == StageKind::Database && step.action == Action::Replace
 }
 
 /// The object's own name.
@@ -229,10 +234,24 @@ mod tests {
         ] {
             let mut sample = Sample::of(&["table main.a"]);
             sample.options.policy = policy;
-            let fixed = Existing { fingerprint: "f".to_owned(), fixed: Some("it is a virtual table".to_owned()) };
+            let fixed = Existing {
+                fingerprint: "f".to_owned(),
+                fixed: Some("it is a virtual table".to_owned()),
+                ..Existing::default()
+            };
             sample.facts.objects.insert(name("table main.a"), fixed);
             sample.finds(&[expected]);
         }
+    }
+
+    #[test]
+    fn what_is_fixed_gives_way_with_its_database() {
+        let mut sample = Sample::of(&["table main.a"]);
+        sample.options.policy = Policy::Replace;
+        sample.facts.no_stage_database = None;
+        let fixed = Existing { fixed: Some("it belongs to an extension".to_owned()), ..Existing::default() };
+        sample.facts.objects.insert(name("table main.a"), fixed);
+        assert!(sample.check().is_ok());
     }
 
     #[test]

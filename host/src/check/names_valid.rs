@@ -9,7 +9,10 @@ use crate::text::{capital, selector};
 pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     let kinds = Kinds::new(situation.plugins, situation.catalog.layout.as_deref());
     let acting = situation.plan.steps.iter().filter(|step| step.action != Action::Skip);
-    acting.filter_map(|step| finding(step, kinds.in_schema(&step.into.kind))).collect()
+    // A foreign backup's comments and privileges belong to things in schemas and to things outside them.
+    let of_layout = situation.catalog.layout.is_some();
+    let in_schema = |step: &Step| kinds.in_schema(&step.into.kind).filter(|_| !of_layout || step.into.schema.is_some());
+    acting.filter_map(|step| finding(step, in_schema(step))).collect()
 }
 
 fn finding(step: &Step, in_schema: Option<bool>) -> Option<Finding> {

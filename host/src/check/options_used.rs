@@ -19,7 +19,11 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
         let message = "--renamed-schema does nothing without the policy rename";
         Finding::warning("plan.option_unused", message, "--policy rename, or leave out --renamed-schema")
     });
-    unknown.chain(aimless).collect()
+    let ignored = (options.rows_only && options.policy != Policy::None).then(|| {
+        let message = "--policy does nothing with --data-only: rows are added to what is there";
+        Finding::warning("plan.option_unused", message, "Leave out one of them")
+    });
+    unknown.chain(aimless).chain(ignored).collect()
 }
 
 #[cfg(test)]

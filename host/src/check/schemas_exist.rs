@@ -1,4 +1,4 @@
-//! Every schema that is restored into exists or will be created.
+//! Every schema that is restored into exists, will be created, or is restored itself.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,17 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     let present = Present::new(situation.facts);
     let naming = present.naming();
     let created = |schema: &str| situation.plan.schemas.iter().any(|other| naming.fold(other) == naming.fold(schema));
+    let restored = |schema: &str| {
+        let mut schemas = situation.plan.steps.iter().map(|step| &step.into).filter(|name| name.kind == "schema");
+        schemas.any(|name| naming.fold(&name.name) == naming.fold(schema))
+    };
     let mut steps: BTreeMap<&str, Vec<&Step>> = BTreeMap::new();
     for step in situation.plan.steps.iter().filter(|step| step.action != Action::Skip) {
         if let Some(schema) = step.into.schema.as_deref() {
             steps.entry(schema).or_default().push(step);
         }
     }
-    steps.retain(|schema, _| !present.has_schema(schema) && !created(schema));
+    steps.retain(|schema, _| !present.has_schema(schema) && !created(schema) && !restored(schema));
     steps.into_iter().map(|(schema, steps)| finding(schema, &steps)).collect()
 }
 
@@ -36,6 +40,13 @@ mod tests {
     use std::collections::BTreeMap;
 
     use crate::plan::fixture::Sample;
+
+    #[test]
+    fn a_schema_may_be_an_object_itself() {
+        let mut sample = Sample::of(&["schema sales", "table sales.a", "table other.b"]);
+        sample.knows_dumps();
+        sample.finds(&["Refusal plan.schema_missing … no schema other"]);
+    }
 
     #[test]
     fn a_missing_schema_is_named_once() {

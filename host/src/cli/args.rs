@@ -2,9 +2,17 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
-use crate::plan::{Options, Policy, Selector};
+use crate::error::Result;
+
+use super::options::PlanArgs;
+
+mod role;
+
+/// Headings of the options that several commands share.
+const PLUGINS: &str = "Plugins";
+const READING: &str = "Reading archives";
 
 const AFTER: &str = "\
 Exit status: 0 succeeded, 1 failed, 2 usage, 3 refused (nothing written), 4 some objects failed under --keep-going,
@@ -152,7 +160,7 @@ pub(super) enum Command {
 pub(super) enum BackupCommand {
     /// Make an archive from a live database
     Create {
-        /// The database: sqlite:PATH
+        /// The database: sqlite:PATH or postgres://[USER@]HOST[:PORT]/DATABASE
         #[arg(long, value_name = "TARGET")]
         from: String,
         /// The archive to write
@@ -191,9 +199,27 @@ pub(super) enum PluginCommand {
 /// The target.
 #[derive(Debug, Args)]
 pub(super) struct Into {
-    /// The target: sqlite:PATH
+    /// The target: sqlite:PATH or postgres://…
     #[arg(long, value_name = "TARGET", env = "REINSTATE_INTO", default_value = "sqlite:restored.sqlite")]
-    pub(super) into: String,
+    into: String,
+    /// The role to restore as, once connected: whatever is restored belongs to it where the backup names no owner
+    #[arg(long, value_name = "NAME")]
+    role: Option<String>,
+}
+
+impl Into {
+    /// Where the target is, with the role in it. Fails with `usage` for targets that know no roles.
+    pub(super) fn location(&self) -> Result<String> {
+        match &self.role {
+            Some(role) => role::with_role(&self.into, role),
+            None => Ok(self.into.clone()),
+        }
+    }
+
+    /// The target as it was written.
+    pub(super) fn written(&self) -> &str {
+        &self.into
+    }
 }
 
 /// A new archive's names.
@@ -214,10 +240,10 @@ pub(super) struct Naming {
 #[derive(Debug, Args)]
 pub(super) struct ReadArgs {
     /// Where a stream that cannot seek is kept while it is used
-    #[arg(long, value_name = "DIR", env = "REINSTATE_SPOOL")]
+    #[arg(long, value_name = "DIR", env = "REINSTATE_SPOOL", help_heading = READING)]
     pub(super) spool: Option<PathBuf>,
     /// Bytes that such a stream may take there
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", help_heading = READING)]
     pub(super) max_spool: Option<u64>,
 }
 
@@ -225,94 +251,15 @@ pub(super) struct ReadArgs {
 #[derive(Debug, Args)]
 pub(super) struct PluginArgs {
     /// A folder of components that restore further kinds
-    #[arg(long, value_name = "DIR", env = "REINSTATE_PLUGINS")]
+    #[arg(long, value_name = "DIR", env = "REINSTATE_PLUGINS", help_heading = PLUGINS)]
     pub(super) plugins: Option<PathBuf>,
-    /// Interfaces that these may use: tables, definitions, principals, routines, blobs
-    #[arg(long, value_name = "INTERFACE", value_delimiter = ',')]
+    /// Interfaces that these may use: tables, definitions, principals, routines, blobs, sql
+    #[arg(long, value_name = "INTERFACE", value_delimiter = ',', help_heading = PLUGINS)]
     pub(super) grant: Vec<String>,
     /// MiB of memory for each plugin
-    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    #[arg(long, value_name = "MIB", default_value_t = 256, help_heading = PLUGINS)]
     pub(super) plugin_memory: u64,
     /// Seconds that a plugin may work without progress
-    #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, help_heading = PLUGINS)]
     pub(super) plugin_deadline: f64,
-}
-
-/// Kinetica's words for what happens to names that are taken.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum PolicyArg {
-    /// Refuse
-    None,
-    /// The restored object takes the place; the existing one is kept until `discard`
-    Replace,
-    /// The existing object moves to another schema
-    Rename,
-}
-
-/// What to restore, and how.
-#[derive(Debug, Args)]
-pub(super) struct PlanArgs {
-    /// Restore only these: a kind, or kind:pattern with * and ?
-    #[arg(long, value_name = "KIND[:PATTERN]", value_parser = selector)]
-    select: Vec<Selector>,
-    /// Leave these out
-    #[arg(long, value_name = "KIND[:PATTERN]", value_parser = selector)]
-    exclude: Vec<Selector>,
-    /// What happens to names that are taken
-    #[arg(long, value_enum, default_value = "none")]
-    policy: PolicyArg,
-    /// Where the policy `rename` moves existing objects
-    #[arg(long, value_name = "SCHEMA")]
-    renamed_schema: Option<String>,
-    /// Create schemas that the target lacks
-    #[arg(long)]
-    create_schema: bool,
-    /// Restore a schema under another name
-    #[arg(long, value_name = "OLD=NEW", value_parser = mapping)]
-    map: Vec<(String, String)>,
-    /// Restore definitions and leave rows out
-    #[arg(long)]
-    definitions_only: bool,
-    /// Go on when an object fails, and switch the others
-    #[arg(long)]
-    keep_going: bool,
-    /// Objects and parts at once; 0 for as many as there are processors
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    width: u32,
-    /// Do not compare the digests of what is read
-    #[arg(long)]
-    no_checksum: bool,
-}
-
-fn selector(text: &str) -> Result<Selector, String> {
-    Selector::try_from(text.to_owned())
-}
-
-fn mapping(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((old, new)) if !old.is_empty() && !new.is_empty() => Ok((old.to_owned(), new.to_owned())),
-        _ => Err("expected OLD=NEW".to_owned()),
-    }
-}
-
-impl From<PlanArgs> for Options {
-    fn from(args: PlanArgs) -> Self {
-        Self {
-            select: args.select,
-            exclude: args.exclude,
-            policy: match args.policy {
-                PolicyArg::None => Policy::None,
-                PolicyArg::Replace => Policy::Replace,
-                PolicyArg::Rename => Policy::Rename,
-            },
-            renamed_schema: args.renamed_schema,
-            create_schema: args.create_schema,
-            map: args.map.into_iter().collect(),
-            definitions_only: args.definitions_only,
-            keep_going: args.keep_going,
-            width: args.width,
-            skip_checksums: args.no_checksum,
-            ..Self::default()
-        }
-    }
 }

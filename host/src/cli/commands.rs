@@ -43,10 +43,10 @@ pub(super) async fn run(cli: Cli) -> u8 {
         Command::Backup { command: BackupCommand::Create { from, output, naming } } => {
             create(&from, &output, naming, json)
         }
-        Command::Jobs { into } => jobs(&into.into, json),
-        Command::Abort { job, into } => abort(&job, &into.into, json),
-        Command::Undo { job, into } => undo(&job, &into.into, json),
-        Command::Discard { job, into } => discard(&job, &into.into, json),
+        Command::Jobs { into } => into.location().and_then(|into| jobs(&into, json)),
+        Command::Abort { job, into } => into.location().and_then(|into| abort(&job, &into, json)),
+        Command::Undo { job, into } => into.location().and_then(|into| undo(&job, &into, json)),
+        Command::Discard { job, into } => into.location().and_then(|into| discard(&job, &into, json)),
         Command::Plugin { command } => plugins(command, json),
         Command::Completions { shell } => completions(shell, json),
     };
@@ -157,7 +157,7 @@ fn pack_directory(directory: &Path, output: &Path, schema: Option<String>, namin
 
 fn create(from: &str, output: &Path, naming: Naming, json: bool) -> Result<u8> {
     let target = environment::target(from)?;
-    let name = naming.name.unwrap_or_else(|| file_stem(from));
+    let name = naming.name.unwrap_or_else(|| short_name(&target.location()));
     let written_archive = back_up(target.as_ref(), output, &name, naming.id, naming.overwrite)?;
     if json {
         value(&written_archive);
@@ -167,9 +167,10 @@ fn create(from: &str, output: &Path, naming: Naming, json: bool) -> Result<u8> {
     Ok(0)
 }
 
-/// `shop` of `sqlite:data/shop.sqlite`.
-fn file_stem(location: &str) -> String {
+/// `shop` of `sqlite:data/shop.sqlite` and of `postgres://ana@host/shop?sslmode=require`.
+fn short_name(location: &str) -> String {
     let path = location.split_once(':').map_or(location, |(_, path)| path);
+    let path = if path.starts_with("//") { path.split('?').next().unwrap_or_default() } else { path };
     Path::new(path).file_stem().map_or_else(|| path.to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 

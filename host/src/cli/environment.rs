@@ -10,7 +10,9 @@ use crate::plugin::{Limits, PluginOptions};
 use crate::restore::Settings;
 use crate::source::Location;
 use crate::target::Target;
+use crate::target::postgres::{self, PostgresTarget};
 use crate::target::sqlite::SqliteTarget;
+use crate::text::escape;
 
 use super::args::{PluginArgs, ReadArgs};
 
@@ -18,9 +20,46 @@ use super::args::{PluginArgs, ReadArgs};
 pub(super) fn target(location: &str) -> Result<Arc<dyn Target>> {
     match location.split_once(':') {
         Some(("sqlite", path)) if !path.is_empty() => Ok(Arc::new(SqliteTarget::new(Path::new(path))?)),
-        _ => Err(Error::new("usage", format!("`{location}` is not a target; targets are written sqlite:PATH"))
-            .next("reinstate help")),
+        Some(("postgres" | "postgresql", _)) => {
+            let settings = postgres::Settings::resolve(location, &postgres_environment())?;
+            Ok(Arc::new(PostgresTarget::new(settings)))
+        }
+        // What was written is not repeated: it may be a URL with a password.
+        other => {
+            let scheme = other.map_or_else(String::new, |(scheme, _)| format!(" `{}:`", escape(scheme)));
+            let message =
+                format!("There is no kind of target{scheme}; targets are written sqlite:PATH or postgres://…");
+            Err(Error::new("usage", message).next("reinstate help"))
+        }
     }
+}
+
+/// What `libpq` reads of a process's surroundings.
+fn postgres_environment() -> postgres::Environment {
+    let variables = std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok().filter(|name| name.starts_with("PG"))?;
+        Some((name, value.into_string().ok()?))
+    });
+    postgres::Environment { variables: variables.collect(), home: std::env::home_dir(), user: user() }
+}
+
+/// The operating system's name of the user; what the login said where the system's list of users has none.
+fn user() -> Option<String> {
+    let said = || ["LOGNAME", "USER"].iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
+    named_user().or_else(said)
+}
+
+#[cfg(unix)]
+fn named_user() -> Option<String> {
+    let id = rustix::process::geteuid().as_raw().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    let line = users.lines().find(|line| line.split(':').nth(2) == Some(id.as_str()))?;
+    line.split(':').next().map(str::to_owned)
+}
+
+#[cfg(not(unix))]
+fn named_user() -> Option<String> {
+    None
 }
 
 /// Opens the archive of that name.

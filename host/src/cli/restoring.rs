@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use crate::archive::Archive;
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
@@ -11,8 +13,9 @@ use crate::plan::{self, Plan};
 use crate::plugin::Plugins;
 use crate::restore::{self, Host, Report, ReportedFinding, Restore, Settings, Status, Watch};
 
-use super::args::{Into, PlanArgs, PluginArgs, ReadArgs};
+use super::args::{Into, PluginArgs, ReadArgs};
 use super::environment;
+use super::options::PlanArgs;
 use super::output::{explain, line, value};
 use crate::text::{bytes, count, counted, escape, quote};
 
@@ -28,8 +31,11 @@ pub(super) async fn restore(
     json: bool,
 ) -> u8 {
     let prepared = async {
-        let restore = restore_of(archive, reading, true, &into.into, plugins, Settings::default())?;
-        let plan = restore::plan(&restore, &options.into()).await?;
+        let mut options = options.options()?;
+        let reading = Reading { archive, globals: options.globals.as_deref(), how: reading, keep: true };
+        let restore = restore_of(&reading, &into.location()?, plugins, Settings::default())?;
+        options.globals = restore.globals.as_ref().map(|globals| globals.location());
+        let plan = restore::plan(&restore, &options).await?;
         Ok((restore, plan))
     };
     match prepared.await {
@@ -37,7 +43,7 @@ pub(super) async fn restore(
             let report = carry_out(&restore, Job::New(&plan), json).await;
             finish(&restore, report, json)
         }
-        Err(error) => not_started(error, archive, &into.into, json),
+        Err(error) => not_started(error, archive, into.written(), json),
     }
 }
 
@@ -52,8 +58,11 @@ pub(super) async fn plan(
     json: bool,
 ) -> Result<u8> {
     // A saved plan names its archive, so one that came on standard input must stay to be found.
-    let restore = restore_of(archive, reading, output.is_some(), &into.into, plugins, Settings::default())?;
-    let plan = restore::plan(&restore, &options.into()).await?;
+    let mut options = options.options()?;
+    let reading = Reading { archive, globals: options.globals.as_deref(), how: reading, keep: output.is_some() };
+    let restore = restore_of(&reading, &into.location()?, plugins, Settings::default())?;
+    options.globals = restore.globals.as_ref().map(|globals| globals.location());
+    let plan = restore::plan(&restore, &options).await?;
     if let Some(path) = &output {
         std::fs::write(path, plan.to_json())
             .map_err(|error| Error::new("host.io", format!("{} cannot be written: {error}", path.display())))?;
@@ -77,7 +86,8 @@ pub(super) async fn apply(path: &std::path::Path, reading: &ReadArgs, plugins: &
         Err(error) => return not_started(error.next("reinstate help plan"), "", "", json),
     };
     let (archive, into) = (plan.archive.location.as_str(), plan.target.location.as_str());
-    match restore_of(archive, reading, false, into, plugins, Settings::default()) {
+    let reading = Reading { archive, globals: plan.options.globals.as_deref(), how: reading, keep: false };
+    match restore_of(&reading, into, plugins, Settings::default()) {
         Ok(restore) => {
             let report = carry_out(&restore, Job::New(&plan), json).await;
             finish(&restore, report, json)
@@ -95,17 +105,20 @@ fn read_plan(path: &std::path::Path) -> Result<Plan> {
 /// `reinstate resume`
 pub(super) async fn resume(job: &str, into: &Into, reading: &ReadArgs, plugins: &PluginArgs, json: bool) -> u8 {
     let prepared = || {
-        let target = environment::target(&into.into)?;
+        let into = into.location()?;
+        let target = environment::target(&into)?;
         let record = restore::find_job(target.as_ref(), job)?;
         let settings = serde_json::from_str(&record.settings).unwrap_or_default();
-        restore_of(&record.archive, reading, false, &into.into, plugins, settings)
+        let globals = Plan::from_json(&record.plan)?.options.globals;
+        let reading = Reading { archive: &record.archive, globals: globals.as_deref(), how: reading, keep: false };
+        restore_of(&reading, &into, plugins, settings)
     };
     match prepared() {
         Ok(restore) => {
             let report = carry_out(&restore, Job::Interrupted(job), json).await;
             finish(&restore, report, json)
         }
-        Err(error) => not_started(error.next(format!("reinstate jobs --into {}", quote(&into.into))), "", "", json),
+        Err(error) => not_started(error.next(format!("reinstate jobs --into {}", quote(into.written()))), "", "", json),
     }
 }
 
@@ -118,22 +131,31 @@ fn keep_stream(archive: &Arc<Archive>, plugins: &Plugins) -> Result<()> {
     Ok(())
 }
 
-/// Opens archive and target; `keep` when a later process must find the archive, also one from standard input.
-fn restore_of(
-    archive: &str,
-    reading: &ReadArgs,
+/// Which archives are read, and how.
+struct Reading<'a> {
+    archive: &'a str,
+    globals: Option<&'a str>,
+    how: &'a ReadArgs,
+    /// A later process must find them, also one from standard input.
     keep: bool,
-    into: &str,
-    plugins: &PluginArgs,
-    earlier: Settings,
-) -> Result<Restore> {
-    let archive = Arc::new(environment::archive(archive, reading)?);
+}
+
+/// Opens archives and target.
+fn restore_of(reading: &Reading<'_>, into: &str, plugins: &PluginArgs, earlier: Settings) -> Result<Restore> {
+    if reading.archive == "-" && reading.globals == Some("-") {
+        let message = "Standard input holds one archive: give a file for the archive or for --globals";
+        return Err(Error::new("usage", message).next("reinstate help restore"));
+    }
+    let open = |location| environment::archive(location, reading.how).map(Arc::new);
+    let archive = open(reading.archive)?;
+    let globals = reading.globals.map(open).transpose()?;
     let target = environment::target(into)?;
     let host = Host::new(&plugins.options(earlier)?)?;
-    if keep {
+    if reading.keep {
         keep_stream(&archive, &host.plugins)?;
+        globals.iter().try_for_each(|globals| keep_stream(globals, &host.plugins))?;
     }
-    Ok(Restore { host: Arc::new(host), archive, globals: None, target })
+    Ok(Restore { host: Arc::new(host), archive, globals, target })
 }
 
 enum Job<'a> {
@@ -150,10 +172,12 @@ async fn carry_out(restore: &Restore, job: Job<'_>, json: bool) -> Report {
         observer: if json { Arc::new(|_| ()) } else { Arc::new(move |event| shown.show(event)) },
         cancel: cancel.clone(),
     };
+    // From here on, before the job is recorded: a signal that came first would leave it without a word.
+    let mut caught = Signals::catch();
     let signals = tokio::spawn(async move {
-        signal().await;
+        caught.next().await;
         cancel.cancel();
-        signal().await;
+        caught.next().await;
         // The journal makes this safe: what is committed is committed, the rest is done again.
         std::process::exit(130);
     });
@@ -166,14 +190,22 @@ async fn carry_out(restore: &Restore, job: Job<'_>, json: bool) -> Report {
     report
 }
 
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
-        (Ok(mut interrupt), Ok(mut terminate)) => {
-            tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () }
+/// The signals that stop a restore. Without handlers they end the process as they always do.
+struct Signals(Option<(Signal, Signal)>);
+
+impl Signals {
+    fn catch() -> Self {
+        let interrupt = signal(SignalKind::interrupt()).ok();
+        Self(interrupt.zip(signal(SignalKind::terminate()).ok()))
+    }
+
+    async fn next(&mut self) {
+        match &mut self.0 {
+            Some((interrupt, terminate)) => {
+                tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () }
+            }
+            None => std::future::pending().await,
         }
-        // Without handlers the signals end the process as they always do.
-        _ => std::future::pending().await,
     }
 }
 
@@ -181,7 +213,8 @@ async fn signal() {
 fn finish(restore: &Restore, report: Report, json: bool) -> u8 {
     let resumable = report.error.as_ref().is_some_and(Error::is_resumable) && report.status != Status::Succeeded;
     if !resumable {
-        environment::forget_spool(&restore.archive.location());
+        let archives = std::iter::once(&restore.archive).chain(&restore.globals);
+        archives.for_each(|archive| environment::forget_spool(&archive.location()));
     }
     show(restore, &report, json);
     report.exit_status()
@@ -243,7 +276,14 @@ fn succeeded(restore: &Restore, report: &Report) {
         escape(&into),
     ));
     let pause = report.switch_microseconds.unwrap_or_default();
-    line(&format!("Job {job}, switched in {}.{} ms", count(pause / 1000), pause % 1000 / 100));
+    let tries = match report.switch_attempts {
+        Some(attempts @ 2..) => format!(" after {} attempts", count(attempts.into())),
+        _ => String::new(),
+    };
+    line(&format!("Job {job}, switched in {}.{} ms{tries}", count(pause / 1000), pause % 1000 / 100));
+    if report.stage == Some(plan::StageKind::Database) {
+        line("It was staged in a database of its own, which has the live one's name now");
+    }
     for (old, new) in &report.renamed_objects {
         line(&format!("Moved {} to {}", escape(old), escape(new)));
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::catalog::ObjectName;
 use crate::error::{Error, Result};
 
-use super::{Plan, PluginIdentity, Step, Totals};
+use super::{Plan, PluginIdentity, StageKind, Step, Totals};
 use crate::text::{capital, escape, list, quote};
 
 /// The fresh plan with the saved one's steps in the saved one's order.
@@ -26,6 +26,9 @@ fn hold(saved: &Plan, fresh: &Plan) -> Result<Plan> {
     same_ground(saved, fresh)?;
     let edit = Edit::new(saved, fresh)?;
     edit.check()?;
+    if fresh.stage == StageKind::Database {
+        edit.check_nothing_is_lost()?;
+    }
     let steps = edit.steps();
     let dropped: HashSet<&ObjectName> = edit.dropped().map(|step| &step.object).collect();
     let of_kept = |object: &Option<ObjectName>| object.as_ref().is_none_or(|object| !dropped.contains(object));
@@ -69,6 +72,13 @@ fn same_ground(saved: &Plan, fresh: &Plan) -> Result<()> {
             let message = format!("The plan's {what} is {}; now it is {}", escape(saved), escape(fresh));
             return Err(Error::new("plan.target_changed", message));
         }
+    }
+    if saved.stage != fresh.stage {
+        let [was, is] = [saved.stage, fresh.stage].map(|stage| match stage {
+            StageKind::Beside => "beside the live objects",
+            StageKind::Database => "in a database of its own",
+        });
+        return Err(Error::new("plan.target_changed", format!("The plan stages {was}; planning now stages {is}")));
     }
     if saved.options != fresh.options {
         return Err(Error::new("plan.invalid", "The plan's options are not those of the planning it is held against"));
@@ -188,6 +198,19 @@ impl<'a> Edit<'a> {
 
     fn dropped(&self) -> impl Iterator<Item = &'a Step> {
         self.fresh.values().copied().filter(|step| !self.places.contains_key(&step.id))
+    }
+
+    /// A database that takes the live one's place brings everything that the live one holds.
+    fn check_nothing_is_lost(&self) -> Result<()> {
+        let Some(lost) = self.dropped().filter(|step| step.existing.is_some()).min_by_key(|step| step.id) else {
+            return Ok(());
+        };
+        let (id, object) = (lost.id, told(&lost.into));
+        let message = format!(
+            "Step {id} is dropped, but the plan exchanges the whole database, and {object} would be missing then; plan \
+             with --stage beside"
+        );
+        Err(bad_step(lost, message))
     }
 
     fn steps(&self) -> Vec<Step> {

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use crate::catalog::{Catalog, Entry, Object};
+use crate::catalog::{Catalog, Object};
 use crate::facts::Facts;
 
-use super::decide::{Decision, decide, renamed_schema};
+use super::decide::{Decision, Rules, decide, fill, renamed_schema};
 use super::kinds::Kinds;
+use super::left;
 use super::links::{Links, links};
 use super::names::{Present, mapped};
 use super::order::Order;
+use super::share::{Share, holds_rows};
+use super::stage::stage;
 use super::{
-    Action, Finding, Options, Outlook, Plan, PlannedArchive, PlannedTarget, PluginDescription, PluginIdentity, Step,
-    Totals,
+    Action, Finding, Options, Outlook, Plan, PlannedArchive, PlannedTarget, PluginDescription, PluginIdentity,
+    StageKind, Step, Totals,
 };
 
 /// Everything that planning looks at.
@@ -50,7 +53,10 @@ pub fn build(input: Input<'_>) -> Plan {
     let Links { needs, findings: missing } = links(&input, &present);
     let mut findings = plugin_findings(&input);
     findings.extend(missing);
-    let steps = arrange(draft(&input, &present), &needs);
+    findings.extend(left::findings(&input));
+    let staging = stage(&input, &Kinds::new(input.plugins, input.catalog.layout.as_deref()));
+    findings.extend(staging.findings);
+    let steps = arrange(draft(&input, &present, staging.kind), &needs);
     Plan {
         version: super::json::VERSION,
         target: PlannedTarget {
@@ -59,8 +65,8 @@ pub fn build(input: Input<'_>) -> Plan {
             version: input.facts.info.version.clone(),
         },
         plugins: used_plugins(&steps, input.plugins),
-        stage: super::StageKind::Beside,
-        schemas: schemas_to_create(&steps, &present, input.options),
+        stage: staging.kind,
+        schemas: schemas_to_create(&steps, &present, &input, staging.kind),
         totals: Totals::of(&steps),
         archive: input.archive,
         options: input.options.clone(),
@@ -77,20 +83,26 @@ fn plugin_findings(input: &Input<'_>) -> Vec<Finding> {
 }
 
 /// The steps in the archive's order, without numbers and edges.
-fn draft(input: &Input<'_>, present: &Present<'_>) -> Vec<Step> {
+fn draft(input: &Input<'_>, present: &Present<'_>, stage: StageKind) -> Vec<Step> {
     let kinds = Kinds::new(input.plugins, input.catalog.layout.as_deref());
     let options = input.options;
     let schemas: BTreeSet<&str> = input.objects().filter_map(|(_, object, _)| object.name.schema.as_deref()).collect();
     let used = schemas.iter().map(|schema| options.map.get(*schema).map_or(*schema, String::as_str));
     let renamed = renamed_schema(options, &input.archive.digest, present, used);
+    let rules =
+        Rules { policy: options.policy, stage, renamed_schema: &renamed, identity: input.facts.identity.as_deref() };
     let step = |(_, object, outlook): (usize, &Object, Option<&Outlook>)| {
         let Some((plugin, outlook)) = kinds.plugin(&object.name.kind).zip(outlook) else {
             return skipped(object, options);
         };
         let into = mapped(&object.name, &options.map);
         let in_schema = kinds.in_schema(&object.name.kind).unwrap_or(false);
-        let Decision { action, aside, existing, reason } = decide(&into, present, options.policy, in_schema, &renamed);
-        let (parts, read_bytes) = payload(object, options.definitions_only);
+        let share = options.share(object);
+        let Decision { action, aside, existing, reason } = match share {
+            Share::Rows => fill(&into, present),
+            _ => decide(&into, present, &rules, in_schema),
+        };
+        let (parts, read_bytes) = payload(object, share);
         Step {
             action,
             into,
@@ -135,9 +147,8 @@ fn skipped(object: &Object, options: &Options) -> Step {
 
 /// An object's parts and their bytes. Without its rows an object has no parts; payloads that are no rows (an environment's
 /// packages, say) belong to the definition and stay.
-fn payload(object: &Object, definitions_only: bool) -> (u32, u64) {
-    let holds_rows = |entry: &Entry| entry.rows.is_some() || matches!(entry.form.as_str(), "csv" | "arrow");
-    if definitions_only && object.entries.iter().any(holds_rows) {
+fn payload(object: &Object, share: Share) -> (u32, u64) {
+    if share == Share::Definition && object.entries.iter().any(holds_rows) {
         return (0, 0);
     }
     let bytes = object.entries.iter().fold(0_u64, |sum, entry| sum.saturating_add(entry.bytes));
@@ -180,13 +191,20 @@ fn used_plugins(steps: &[Step], plugins: &[PluginDescription]) -> Vec<PluginIden
 }
 
 /// Schemas that the steps need and the target lacks, as far as they may be created. The one that existing objects are
-/// moved to may always be: asking for the policy `rename` asks for it.
-fn schemas_to_create(steps: &[Step], present: &Present<'_>, options: &Options) -> Vec<String> {
+/// moved to may always be: asking for the policy `rename` asks for it. A database of its own is given again what the live one has;
+/// a foreign backup brings these itself.
+fn schemas_to_create(steps: &[Step], present: &Present<'_>, input: &Input<'_>, stage: StageKind) -> Vec<String> {
+    let anew = stage == StageKind::Database && input.catalog.layout.is_none();
+    let lacks = |schema: &str| anew || !present.has_schema(schema);
+    let allowed = |schema: &str| input.options.create_schema || present.has_schema(schema);
     let acting = steps.iter().filter(|step| step.action != Action::Skip);
-    let restored = acting.clone().filter(|_| options.create_schema).filter_map(|step| step.into.schema.as_deref());
+    let brought: BTreeSet<&str> =
+        acting.clone().filter(|step| step.into.kind == "schema").map(|step| step.into.name.as_str()).collect();
+    let restored = acting.clone().filter_map(|step| step.into.schema.as_deref()).filter(|schema| allowed(schema));
     let moved = acting.filter_map(|step| step.aside.as_ref()?.schema.as_deref());
     let mut folded = BTreeSet::new();
-    let lacking: BTreeSet<&str> = restored.chain(moved).filter(|schema| !present.has_schema(schema)).collect();
+    let lacking: BTreeSet<&str> =
+        restored.chain(moved).filter(|schema| lacks(schema) && !brought.contains(schema)).collect();
     lacking.into_iter().filter(|schema| folded.insert(present.naming().fold(*schema))).map(str::to_owned).collect()
 }
 

@@ -4,7 +4,24 @@ use crate::catalog::{Digest, ObjectName};
 use crate::facts::Existing;
 
 use super::names::Present;
-use super::{Action, Options, Policy};
+use super::{Action, Options, Policy, StageKind};
+
+/// Kinds that many objects are built on: what the target has of them is not exchanged under these objects.
+const SHARED: [&str; 3] = ["schema", "extension", "procedural_language"];
+
+/// Whether what the target has of that kind stays as it is.
+pub(crate) fn is_shared(kind: &str) -> bool {
+    SHARED.contains(&kind)
+}
+
+/// What decides for every object alike.
+pub(super) struct Rules<'a> {
+    pub(super) policy: Policy,
+    pub(super) stage: StageKind,
+    pub(super) renamed_schema: &'a str,
+    /// Who restores.
+    pub(super) identity: Option<&'a str>,
+}
 
 /// A step's action, and why.
 pub(super) struct Decision {
@@ -15,13 +32,8 @@ pub(super) struct Decision {
 }
 
 /// Decides for the object that will be called `into`. What cannot be done is decided as asked for and refused by the check.
-pub(super) fn decide(
-    into: &ObjectName,
-    present: &Present<'_>,
-    policy: Policy,
-    in_schema: bool,
-    renamed_schema: &str,
-) -> Decision {
+pub(super) fn decide(into: &ObjectName, present: &Present<'_>, rules: &Rules<'_>, in_schema: bool) -> Decision {
+    let kind = &into.kind;
     let Some((holder, existing)) = present.holder(into) else {
         return Decision { action: Action::Create, aside: None, existing: None, reason: "The name is free".to_owned() };
     };
@@ -29,15 +41,39 @@ pub(super) fn decide(
         let reason = format!("The name is taken by {holder}");
         return Decision { action: Action::Create, aside: None, existing: None, reason };
     }
-    let kind = &into.kind;
-    let (action, aside, reason) = match policy {
+    let (action, aside, reason) = match rules.policy {
+        _ if is_identity(into, rules.identity) => {
+            (Action::Skip, None, "It runs this restore and stays as it is".to_owned())
+        }
+        _ if is_shared(kind) && rules.stage == StageKind::Beside => {
+            (Action::Skip, None, format!("The target has the {kind}, which stays as it is"))
+        }
+        _ if is_shared(kind) => {
+            (Action::Replace, None, "Made anew in the database that takes the live one's name".to_owned())
+        }
         Policy::None => (Action::Create, None, format!("The name is taken by the existing {kind}")),
         Policy::Replace => {
             (Action::Replace, None, format!("Replaces the existing {kind}, which is kept until discard"))
         }
-        Policy::Rename => rename(into, existing, in_schema, renamed_schema),
+        Policy::Rename => rename(into, existing, in_schema, rules.renamed_schema),
     };
     Decision { action, aside, existing: Some(existing.fingerprint.clone()), reason }
+}
+
+/// Decides for an object whose rows are added to what the target has; that there is something is for the check to say.
+pub(super) fn fill(into: &ObjectName, present: &Present<'_>) -> Decision {
+    let existing = present.holder(into).filter(|(holder, _)| *holder == into);
+    let reason = match existing {
+        Some(_) => format!("Rows are added to the existing {} in the switch", into.kind),
+        None => format!("There is no such {} to add rows to", into.kind),
+    };
+    let existing = existing.map(|(_, existing)| existing.fingerprint.clone());
+    Decision { action: Action::Fill, aside: None, existing, reason }
+}
+
+/// Whether the object is the user or role that restores.
+pub(crate) fn is_identity(name: &ObjectName, identity: Option<&str>) -> bool {
+    matches!(name.kind.as_str(), "user" | "role") && identity == Some(name.name.as_str())
 }
 
 fn rename(

@@ -27,7 +27,7 @@ pub(crate) fn selectors(texts: &[&str]) -> Vec<Selector> {
 }
 
 pub(crate) fn existing(fingerprint: &str) -> Existing {
-    Existing { fingerprint: fingerprint.to_owned(), fixed: None }
+    Existing { fingerprint: fingerprint.to_owned(), ..Existing::default() }
 }
 
 /// A change to a value that was right.
@@ -70,6 +70,19 @@ impl Sample {
             ],
             outlooks: HashMap::new(),
         }
+    }
+
+    /// Adds a plugin that restores kinds of a dump.
+    pub(crate) fn knows_dumps(&mut self) {
+        let kinds =
+            ["sequence", "index", "constraint", "foreign_key", "comment", "privileges", "sequence_value", "trigger"]
+                .map(|kind| (kind, true));
+        let mut plugin = plugin("pgdump", &kinds);
+        plugin.kinds.extend(
+            ["schema", "extension", "procedural_language", "publication"]
+                .map(|kind| KindDescription { name: kind.to_owned(), in_schema: false }),
+        );
+        self.plugins.push(plugin);
     }
 
     /// Puts objects into the target.
@@ -192,7 +205,12 @@ fn facts() -> Facts {
         schemas: BTreeSet::from(["main".to_owned()]),
         principals: BTreeSet::new(),
         available: None,
+        identity: None,
+        encoding: None,
+        closed_schemas: Default::default(),
         no_stage_database: Some("SQLite has none".to_owned()),
+        no_fill: None,
+        warnings: Vec::new(),
         health: Health {
             not_writable: None,
             missing_right: None,

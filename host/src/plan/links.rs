@@ -6,7 +6,7 @@ use crate::catalog::{Object, ObjectName};
 
 use super::build::Input;
 use super::names::{Key, Naming, Present, mapped};
-use super::{Finding, Severity};
+use super::{Finding, Severity, Share};
 use crate::text::{capital, list, selector};
 
 /// What the objects of a plan need of each other.
@@ -31,7 +31,7 @@ pub(super) fn links(input: &Input<'_>, present: &Present<'_>) -> Links {
         for name in names {
             match index.find(name) {
                 Some(Place::Step(other)) => needs.push(other),
-                _ if present.holder(&mapped(name, &input.options.map)).is_some() => {}
+                _ if is_there(&mapped(name, &input.options.map), input, present) => {}
                 Some(Place::Left(object)) => missing.left.push(object),
                 None => missing.unknown.push(name),
             }
@@ -40,9 +40,18 @@ pub(super) fn links(input: &Input<'_>, present: &Present<'_>) -> Links {
         needs.dedup();
         needs.retain(|other| *other != at);
         links.needs.push(needs);
-        links.findings.extend(missing.findings(input, object));
+        // Rows need the object that they are added to and nothing else.
+        if input.options.share(object) != Share::Rows {
+            links.findings.extend(missing.findings(input, object));
+        }
     }
     links
+}
+
+/// Whether the target has it, or is given it.
+fn is_there(name: &ObjectName, input: &Input<'_>, present: &Present<'_>) -> bool {
+    let is_schema = name.kind == "schema" && name.schema.is_none();
+    present.holder(name).is_some() || is_schema && (present.has_schema(&name.name) || input.options.create_schema)
 }
 
 /// Where a dependency was found.

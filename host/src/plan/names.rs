@@ -32,6 +32,10 @@ impl Naming {
     pub(crate) fn key(self, name: &ObjectName) -> Key<'_> {
         match name.kind.as_str() {
             "table" | "view" => self.relation(name.schema.as_deref(), Cow::Borrowed(&name.name)),
+            // Elsewhere these are documents, or belong to tables.
+            "materialized_view" | "foreign_table" | "sequence" | "index" if !self.folds => {
+                self.relation(name.schema.as_deref(), Cow::Borrowed(&name.name))
+            }
             kind => {
                 Key { space: kind, schema: name.schema.as_deref().map(Cow::Borrowed), name: Cow::Borrowed(&name.name) }
             }
@@ -63,8 +67,11 @@ pub(crate) fn further_table(object: &ObjectName, suffix: &str) -> String {
     format!("{}_{suffix}", object.name)
 }
 
-/// The object's name in the target.
+/// The object's name in the target. A schema that is an object itself is mapped by its own name.
 pub fn mapped(name: &ObjectName, map: &BTreeMap<String, String>) -> ObjectName {
+    if name.kind == "schema" && name.schema.is_none() {
+        return ObjectName { name: map.get(&name.name).unwrap_or(&name.name).clone(), ..name.clone() };
+    }
     let schema = name.schema.as_ref().map(|schema| map.get(schema).unwrap_or(schema).clone());
     ObjectName { kind: name.kind.clone(), schema, name: name.name.clone() }
 }
@@ -127,6 +134,8 @@ mod tests {
             ("sqlite", "table main.É", "table main.é", false),
             ("postgresql", "table main.Foo", "table main.foo", false),
             ("postgresql", "table main.foo", "view main.foo", true),
+            ("postgresql", "index main.foo", "sequence main.foo", true),
+            ("sqlite", "index main.foo", "table main.foo", false),
             ("", "table a.foo", "table b.foo", false),
         ] {
             let naming = Naming::of(dialect);

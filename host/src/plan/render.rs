@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Action, Finding, Plan, Severity, Step};
+use super::{Action, Finding, Plan, Severity, StageKind, Step};
 use crate::text::{bytes, count, counted, escape};
 
 /// Steps that are shown, and findings of each severity; the rest is counted.
@@ -14,6 +14,7 @@ const WIDEST: usize = 44;
 pub fn render(plan: &Plan) -> String {
     let mut out = String::new();
     heading(plan, &mut out);
+    staging(plan, &mut out);
     steps(&plan.steps, &mut out);
     totals(plan, &mut out);
     for (severity, title) in
@@ -40,6 +41,13 @@ fn heading(plan: &Plan, out: &mut String) {
     );
 }
 
+/// What is usual needs no line.
+fn staging(plan: &Plan, out: &mut String) {
+    if plan.stage == StageKind::Database {
+        let _ = writeln!(out, "Staged in a database of its own, which takes the live one's name in the switch\n");
+    }
+}
+
 fn steps(steps: &[Step], out: &mut String) {
     let shown = &steps[..steps.len().min(SHOWN)];
     let head = ["ACTION", "OBJECT", "INTO", "ROWS", "BYTES", "REASON"].map(str::to_owned);
@@ -61,6 +69,7 @@ fn cells(step: &Step) -> [String; 6] {
         Action::Create => "create",
         Action::Replace => "replace",
         Action::Rename => "rename",
+        Action::Fill => "fill",
         Action::Skip => "skip",
     };
     [

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use tokio::task::JoinSet;
 
@@ -15,6 +16,8 @@ use crate::target::{Counts, Stage, Unit};
 use super::graph::{Graph, Task};
 use super::object::{Context, Findings, Work};
 use super::report::{Report, ReportedFinding};
+use super::urgency::Phase;
+use super::width::Width;
 use super::{CancelOnDrop, Event, Restore, Watch, advice, blocking, internal};
 
 /// A job that can start: the plan, its objects and an open stage.
@@ -25,6 +28,7 @@ pub(super) struct Execution {
     surroundings: Arc<Surroundings>,
     stage: Box<dyn Stage>,
     journal: BTreeMap<(u32, Unit), Counts>,
+    width: Width,
 }
 
 impl Execution {
@@ -35,6 +39,7 @@ impl Execution {
         mut views: BTreeMap<u32, ObjectView>,
         surroundings: Surroundings,
         stage: Box<dyn Stage>,
+        connections: Option<u64>,
     ) -> Result<Self> {
         let mut plugins = HashMap::new();
         let mut works = Vec::new();
@@ -59,13 +64,14 @@ impl Execution {
             works.push(Some(Work { step: Arc::new(step.clone()), view, plugin }));
         }
         let journal = stage.journal()?;
-        Ok(Self { restore: restore.clone(), plan, works, surroundings: Arc::new(surroundings), stage, journal })
+        let width = width(plan.plan(), connections);
+        Ok(Self { restore: restore.clone(), plan, works, surroundings: Arc::new(surroundings), stage, journal, width })
     }
 }
 
 /// Runs the job to its end and says how it ended.
 pub(super) async fn run(execution: Execution, watch: &Watch) -> Report {
-    let Execution { restore, plan, works, surroundings, stage, journal } = execution;
+    let Execution { restore, plan, works, surroundings, stage, journal, width } = execution;
     let plan = plan.plan().clone();
     let report = Arc::new(Mutex::new(Report::begin(&plan)));
     let cancel = Cancel::default();
@@ -80,7 +86,8 @@ pub(super) async fn run(execution: Execution, watch: &Watch) -> Report {
     // When the caller drops this future, tasks that run on other threads must learn of it.
     let _guard = CancelOnDrop(cancel);
     let counts = committed(&plan, &journal);
-    let mut job = Running { context, works, graph: graph(&plan, &journal), plan, report, counts };
+    let graph = Graph::new(&plan.steps, &journal);
+    let mut job = Running { context, works, graph, plan, report, counts, width, started: Instant::now() };
     job.announce();
     let outcome = match job.load(&watch.cancel).await {
         Ok(()) => job.switch().await,
@@ -90,11 +97,6 @@ pub(super) async fn run(execution: Execution, watch: &Watch) -> Report {
         Ok(report) => report,
         Err(error) => job.stop(error).await,
     }
-}
-
-fn graph(plan: &Plan, journal: &BTreeMap<(u32, Unit), Counts>) -> Graph {
-    let bytes: Vec<u64> = plan.steps.iter().map(|step| step.read_bytes).collect();
-    Graph::new(&plan.steps, &bytes, journal)
 }
 
 /// What an earlier run of the job has committed of each step.
@@ -132,6 +134,8 @@ struct Running {
     report: Arc<Mutex<Report>>,
     /// What is committed of each step.
     counts: Vec<Counts>,
+    width: Width,
+    started: Instant,
 }
 
 /// What a task says when it ends: for each of its steps, by position.
@@ -165,12 +169,11 @@ impl Running {
 
     /// Runs every task of the graph. Fails with what stops the whole job; with `keep_going`, failed objects do not.
     async fn load(&mut self, operator: &Cancel) -> Result<()> {
-        let width = width(&self.plan);
         let mut running = JoinSet::new();
         let mut stopped = None;
         loop {
-            while running.len() < width && stopped.is_none() {
-                let Some(task) = self.graph.next() else { break };
+            while running.len() < self.width.now() && stopped.is_none() {
+                let Some(task) = self.next_task() else { break };
                 self.spawn(&mut running, &task);
             }
             let Some(joined) = next(&mut running, operator, &self.context.cancel).await else { break };
@@ -192,6 +195,16 @@ impl Running {
             None if operator.is_cancelled() => Err(operator.check().err().unwrap_or_else(cancelled)),
             None => Ok(()),
         }
+    }
+
+    /// The task that goes next, if one may start now.
+    fn next_task(&mut self) -> Option<Task> {
+        let task = self.graph.next(self.width.now());
+        match task.as_ref().and_then(Task::step) {
+            Some(at) => self.width.turn_to(self.graph.phase(at)),
+            None => self.width.idle(),
+        }
+        task
     }
 
     fn spawn(&self, running: &mut JoinSet<Outcomes>, task: &Task) {
@@ -216,6 +229,8 @@ impl Running {
 
     /// Takes a task's outcome in; fails when it ends the job.
     async fn settle(&mut self, at: usize, done: Done) -> Result<()> {
+        self.graph.ended(at);
+        self.measure(at, &done);
         match done {
             Done::Begun => self.graph.begun(at),
             Done::Part(counts) => {
@@ -239,6 +254,16 @@ impl Running {
             }
         }
         Ok(())
+    }
+
+    /// Tells the width what was done. Rows are counted part by part, the building of indexes at its end.
+    fn measure(&mut self, at: usize, done: &Done) {
+        let bytes = match (done, self.graph.phase(at)) {
+            (Done::Part(counts) | Done::Finished(counts, _), Phase::Rows) => counts.bytes,
+            (Done::Finished(..), _) => self.graph.cost(at),
+            _ => return,
+        };
+        self.width.observe(self.started.elapsed(), bytes);
     }
 
     /// Takes a failed object, and those that need it, out of the stage; the job goes on without them.
@@ -377,9 +402,9 @@ async fn next(
     }
 }
 
-fn width(plan: &Plan) -> usize {
+fn width(plan: &Plan, connections: Option<u64>) -> Width {
     match plan.options.width {
-        0 => std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
-        width => usize::try_from(width).unwrap_or(usize::MAX).min(64),
+        0 => Width::found(std::thread::available_parallelism().map_or(2, std::num::NonZero::get), connections),
+        width => Width::fixed(usize::try_from(width).unwrap_or(usize::MAX), connections),
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::catalog::{Backup, ObjectName};
 use crate::error::{Error, Kind};
-use crate::plan::{Action, Finding, Plan, Severity, Step};
+use crate::plan::{Action, Finding, Plan, Severity, StageKind, Step};
 use crate::target::Switched;
 
 use super::Event;
@@ -73,8 +73,12 @@ pub struct Report {
     pub renamed_objects: BTreeMap<String, String>,
     /// Name in the target to kind.
     pub failed_objects: BTreeMap<String, String>,
+    /// Where the work was done until the switch.
+    pub stage: Option<StageKind>,
     /// How long readers and writers waited in the switch, in microseconds.
     pub switch_microseconds: Option<u64>,
+    /// How often the switch was tried: others may hold what it takes.
+    pub switch_attempts: Option<u32>,
     /// What was found before and while restoring.
     pub findings: Vec<ReportedFinding>,
     /// Why it failed or was refused; with failed objects under `keep_going`, the first one's reason.
@@ -94,7 +98,9 @@ impl Report {
             restored_objects: BTreeMap::new(),
             renamed_objects: BTreeMap::new(),
             failed_objects: BTreeMap::new(),
+            stage: None,
             switch_microseconds: None,
+            switch_attempts: None,
             findings: Vec::new(),
             error: None,
         }
@@ -103,6 +109,7 @@ impl Report {
     /// A restore that failed until its switch says otherwise.
     pub(super) fn begin(plan: &Plan) -> Self {
         let mut report = Self::empty(&plan.archive.backup, Status::Failed);
+        report.stage = Some(plan.stage);
         report.findings = plan.findings.iter().map(ReportedFinding::from).collect();
         report
     }
@@ -153,6 +160,7 @@ impl Report {
         let mut report = self.clone();
         report.status = Status::Succeeded;
         report.switch_microseconds = Some(u64::try_from(switched.pause.as_micros()).unwrap_or(u64::MAX));
+        report.switch_attempts = Some(switched.attempts);
         for step in steps.iter().filter(|step| step.action == Action::Rename) {
             if let Some(aside) = &step.aside {
                 report.renamed_objects.insert(step.into.qualified(), aside.qualified());

@@ -119,7 +119,7 @@ impl Target for SqliteTarget {
             store::set_status(connection, record.seq, status)
         });
         stage::settle(&lease, &done);
-        done.map(|()| Switched { pause: pause.elapsed() })
+        done.map(|()| Switched { pause: pause.elapsed(), attempts: 1 })
     }
 
     fn discard(&self, job: &str) -> Result<()> {

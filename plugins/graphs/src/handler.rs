@@ -43,7 +43,7 @@ impl Handler for Graphs {
         let (table, columns) =
             if graph.is_nodes(part) { (NODES, &graph.nodes.columns) } else { (EDGES, &graph.edges.columns) };
         let fields: Vec<Field> = columns.iter().map(Field::from).collect();
-        rows::restore(object, part, table, &fields)
+        rows::restore(object, target, part, table, &fields)
     }
 
     fn verify(object: &Object, target: &Target) -> Result<Vec<Finding>, Failure> {

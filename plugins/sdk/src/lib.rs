@@ -104,7 +104,8 @@
 //!
 //! # Rows
 //!
-//! With the feature `rows`, [`rows::restore`] turns a part in the form `csv` or `arrow` into batches and appends them to a
+//! With the feature `rows`, [`rows::restore`] turns a part in the form `csv`, `arrow`, or of PostgreSQL's COPY into batches, or
+//! hands it on as it is where the target takes its form, and appends them to a
 //! table of the object. It decodes several hundred megabytes a second; do not read rows one by one.
 //!
 //! # Foreign backups
@@ -132,6 +133,10 @@ mod layout;
 #[doc(hidden)]
 pub mod layout_bindings;
 mod panic;
+#[cfg(feature = "rows")]
+pub mod dialect;
+#[cfg(feature = "rows")]
+pub mod portable;
 #[cfg(feature = "rows")]
 pub mod rows;
 mod values;

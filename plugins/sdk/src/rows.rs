@@ -1,17 +1,30 @@
-//! Rows: entries in the forms `csv` and `arrow`, decoded into the bounded Arrow batches that [`tables::append`] takes.
+//! Rows: entries in the forms `csv`, `arrow`, `postgres-copy-text` and `postgres-copy-binary`, decoded into the bounded Arrow
+//! batches that [`tables::append`] takes, or handed on as they are to a target that takes their form.
 //!
-//! [`restore`] is all that a plugin needs. [`decode_csv`] and [`decode_arrow`] are the same code over closures: they run
-//! natively too, for tests and for measuring what the sandbox costs.
+//! [`restore`] is all that a plugin needs. [`decode_csv`], [`decode_arrow`], [`copy_text`] and [`copy_binary`] are the same code
+//! over closures: they run natively too, for tests and for measuring what the sandbox costs.
 
 use crate::tables::{self, Column, ValueType};
-use crate::{Counts, Failure, Object, entries};
+use crate::{Counts, Failure, Object, Target, entries};
 
 mod arrow;
+pub mod copy_binary;
+pub mod copy_text;
 mod csv;
 mod ipc;
+mod marks;
+mod span;
+mod values;
+mod window;
 
 pub use arrow::decode as decode_arrow;
 pub use csv::decode as decode_csv;
+
+/// Rows as PostgreSQL's COPY writes them in text.
+pub const COPY_TEXT: &str = "postgres-copy-text";
+
+/// Rows as PostgreSQL's COPY writes them in binary.
+pub const COPY_BINARY: &str = "postgres-copy-binary";
 
 /// Most rows in a batch.
 pub const BATCH_ROWS: usize = 64 * 1024;
@@ -23,6 +36,8 @@ pub struct Field {
     pub name: String,
     /// What its values are.
     pub values: ValueType,
+    /// The type as the source wrote it; binary rows cannot be read without it.
+    pub declared: String,
     /// Whether an entry must hold it.
     pub presence: Presence,
 }
@@ -41,28 +56,50 @@ pub enum Presence {
 impl From<&Column> for Field {
     fn from(column: &Column) -> Self {
         let presence = if column.generated.is_some() { Presence::Computed } else { Presence::Required };
-        Self { name: column.name.clone(), values: column.values, presence }
+        Self { name: column.name.clone(), values: column.values, declared: column.declared.clone(), presence }
     }
 }
 
 /// Whether [`restore`] understands a form.
 pub fn is_form(form: &str) -> bool {
-    matches!(form, "csv" | "arrow")
+    matches!(form, "csv" | "arrow" | COPY_TEXT | COPY_BINARY)
 }
 
 /// Restores part `part` of the object into its table `table` (a suffix; the empty string is the table called like the object).
+/// COPY's rows hold the columns that are required, in the order of `fields`.
 ///
-/// Fails with `table.unknown_form`, `table.bad_csv`, `table.bad_arrow`, `table.bad_columns`, `table.bad_value`,
+/// Fails with `table.unknown_form`, `table.bad_csv`, `table.bad_arrow`, `table.bad_copy`, `table.bad_columns`, `table.bad_value`,
 /// `table.row_too_large`, or what the host says; entry, row and column are named where there are any.
-pub fn restore(object: &Object, part: u32, table: &str, fields: &[Field]) -> Result<Counts, Failure> {
+pub fn restore(object: &Object, target: &Target, part: u32, table: &str, fields: &[Field]) -> Result<Counts, Failure> {
     let entry = object.part(part)?;
+    let read = |max| entries::read(part, max);
     let append = |batch: &[u8], rows: u64| taken(tables::append(table, &[], "arrow", batch)?, rows);
     let counts = match entry.form.as_str() {
-        "csv" => decode_csv(fields, |max| entries::read(part, max), append),
-        "arrow" => decode_arrow(fields, |max| entries::read(part, max), append),
+        "csv" => decode_csv(fields, read, append),
+        "arrow" => decode_arrow(fields, read, append),
+        form @ (COPY_TEXT | COPY_BINARY) => {
+            let columns = copied(fields);
+            match (form, target.forms.iter().any(|taken| taken == form)) {
+                (COPY_TEXT, true) => copy_text::pass(copy_text::Ending::Open, read, pass(table, form, &columns)),
+                (COPY_TEXT, false) => copy_text::decode(fields, copy_text::Ending::Open, read, append),
+                (_, true) => copy_binary::pass(columns.len(), read, pass(table, form, &columns)),
+                (_, false) => copy_binary::decode(fields, read, append),
+            }
+        }
         other => Err(Failure::new("table.unknown_form", format!("Rows in the form `{other}` cannot be read"))),
     };
     counts.map_err(|failure| failure.entry(&entry.path))
+}
+
+/// The columns that COPY's rows hold.
+fn copied(fields: &[Field]) -> Vec<&Field> {
+    fields.iter().filter(|field| field.presence == Presence::Required).collect()
+}
+
+/// Appends batches in a form of the target's own. What it counts may come later than the bytes; the host compares the sums.
+fn pass(table: &str, form: &str, columns: &[&Field]) -> impl FnMut(&[u8]) -> Result<(), Failure> {
+    let columns: Vec<String> = columns.iter().map(|field| field.name.clone()).collect();
+    move |batch| tables::append(table, &columns, form, batch).map(|_| ())
 }
 
 fn taken(taken: u64, given: u64) -> Result<(), Failure> {

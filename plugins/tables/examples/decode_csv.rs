@@ -78,5 +78,5 @@ fn made_up(rows: u32) -> (Vec<Field>, Vec<u8>) {
 }
 
 fn field(name: &str, values: ValueType) -> Field {
-    Field { name: name.to_owned(), values, presence: Presence::Required }
+    Field { name: name.to_owned(), values, declared: String::new(), presence: Presence::Required }
 }

@@ -1,36 +1,6 @@
-//! What the archive says of tables and views: the format's attributes of these kinds.
+//! What the archive says of views: the format's attributes of this kind. Those of tables are the SDK's.
 
-use reinstate_plugin::tables::{Check, Column, ForeignKey, Index, Key};
 use serde::Deserialize;
-
-/// The attributes of a table. Its expressions are in the archive's dialect.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TableAttributes {
-    pub(crate) columns: Vec<Column>,
-    pub(crate) primary_key: Option<Key>,
-    #[serde(default)]
-    pub(crate) uniques: Vec<Key>,
-    #[serde(default)]
-    pub(crate) checks: Vec<Check>,
-    #[serde(default)]
-    pub(crate) foreign_keys: Vec<ForeignKey>,
-    #[serde(default)]
-    pub(crate) indexes: Vec<Index>,
-    #[serde(default)]
-    pub(crate) triggers: Vec<Trigger>,
-    pub(crate) last_number: Option<i64>,
-    #[serde(default)]
-    pub(crate) options: Vec<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Trigger {
-    pub(crate) name: String,
-    /// The whole statement.
-    pub(crate) statement: String,
-}
 
 /// The attributes of a view.
 #[derive(Debug, Clone, Deserialize)]
@@ -52,10 +22,9 @@ impl ViewAttributes {
 
 #[cfg(test)]
 mod tests {
+    use reinstate_plugin::portable::TableAttributes;
     use reinstate_plugin::tables::ValueType;
     use reinstate_plugin::{Failure, Object, ObjectName};
-
-    use super::*;
 
     fn table(attributes: &str) -> Result<TableAttributes, Failure> {
         let name = ObjectName { kind: "table".into(), schema: Some("main".into()), name: "t".into() };

@@ -3,10 +3,8 @@
 //! Rows are decoded by [`reinstate_plugin::rows`], which runs natively as well: `examples/decode_csv.rs` measures it.
 
 mod attributes;
-mod dialect;
 mod document;
 mod handler;
-mod portable;
 mod table;
 mod view;
 

@@ -1,12 +1,11 @@
 //! Plans, restores and verifies a table.
 
+use reinstate_plugin::portable::{Portable, TableAttributes};
 use reinstate_plugin::rows::{self, Field};
 use reinstate_plugin::tables::{self, Summary};
 use reinstate_plugin::{Counts, Failure, Finding, Object, ObjectName, Outlook, Target, declared_rows};
 
-use crate::attributes::TableAttributes;
 use crate::document;
-use crate::portable::Portable;
 
 /// Bytes a row takes in an index beside its keys, roughly.
 const INDEX_ROW_BYTES: u64 = 16;
@@ -36,7 +35,7 @@ pub(crate) fn begin(object: &Object, target: &Target) -> Result<(), Failure> {
 
 pub(crate) fn restore(object: &Object, target: &Target, part: u32) -> Result<Counts, Failure> {
     let fields: Vec<Field> = Portable::of(object.parse_attributes()?, object, target).fields;
-    rows::restore(object, part, "", &fields)
+    rows::restore(object, target, part, "", &fields)
 }
 
 pub(crate) fn end(object: &Object, target: &Target) -> Result<(), Failure> {

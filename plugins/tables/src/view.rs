@@ -1,9 +1,9 @@
 //! Plans, restores and verifies a view.
 
+use reinstate_plugin::dialect::{self, Passage};
 use reinstate_plugin::{Failure, Finding, Object, Outlook, Target, definitions, tables};
 
 use crate::attributes::ViewAttributes;
-use crate::dialect::{self, Passage};
 use crate::document;
 
 /// Dependencies are the archive's `depends`, which the host adds itself.

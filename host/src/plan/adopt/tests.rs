@@ -172,6 +172,24 @@ fn existing_objects_are_told_apart_by_their_fingerprints() {
 }
 
 #[test]
+fn a_database_that_is_exchanged_keeps_what_it_holds() {
+    let mut sample = sample();
+    sample.options.policy = Policy::Replace;
+    sample.facts.no_stage_database = None;
+    sample.exists(&["table main.c"]);
+    let fresh = sample.plan();
+    assert_eq!(fresh.stage, StageKind::Database);
+    assert_eq!(ids(&adopt(arranged(&fresh, &[1, 3]), &fresh).unwrap()), [1, 3]);
+    let error = adopt(arranged(&fresh, &[1, 2, 4, 5, 6]), &fresh).unwrap_err();
+    assert_eq!(error.code(), "plan.bad_step");
+    assert!(error.to_string().contains("Step 3 is dropped") && error.to_string().contains("table main.c"), "{error}");
+    let saved = Plan { stage: StageKind::Beside, ..fresh.clone() };
+    let error = adopt(saved, &fresh).unwrap_err();
+    assert_eq!(error.code(), "plan.target_changed");
+    assert!(error.to_string().contains("now stages in a database of its own"), "{error}");
+}
+
+#[test]
 fn an_archive_that_moved_is_the_same_archive() {
     let fresh = sample().plan();
     let mut saved = fresh.clone();

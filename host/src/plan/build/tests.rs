@@ -83,9 +83,60 @@ fn policies_decide_what_happens_to_a_taken_name() {
 fn what_is_fixed_is_not_moved() {
     let mut sample = Sample::of(&["table main.a"]);
     sample.options = options(Policy::Rename);
-    let fixed = Existing { fingerprint: "f".to_owned(), fixed: Some("it is a virtual table".to_owned()) };
+    let fixed = Existing {
+        fingerprint: "f".to_owned(),
+        fixed: Some("it is a virtual table".to_owned()),
+        ..Existing::default()
+    };
     sample.facts.objects.insert(name("table main.a"), fixed);
     assert_eq!(step(&sample.plan(), "table main.a").aside, None);
+}
+
+#[test]
+fn rows_are_added_to_what_is_there_and_to_nothing_else() {
+    let mut sample = Sample::of(&["table main.a > table main.b", "table main.b", "view main.v > table main.a"]);
+    sample.options = Options { rows_only: true, policy: Policy::Replace, ..Options::default() };
+    sample.options.exclude = crate::plan::fixture::selectors(&["table:b"]);
+    sample.exists(&["table main.a"]);
+    let plan = sample.plan();
+    assert_eq!(order(&plan), ["table main.a"]);
+    let step = step(&plan, "table main.a");
+    assert_eq!((step.action, step.existing.as_deref(), step.parts), (Action::Fill, Some("f1"), 2));
+    assert!(plan.findings.is_empty(), "{:?}", plan.findings);
+    sample.facts.objects.clear();
+    let plan = sample.plan();
+    assert_eq!(plan.steps[0].reason, "There is no such table to add rows to");
+}
+
+#[test]
+fn schemas_that_are_objects_are_mapped_and_make_room() {
+    let mut sample = Sample::of(&["schema app", "table app.a > schema app"]);
+    sample.knows_dumps();
+    sample.options.map = BTreeMap::from([("app".to_owned(), "copy".to_owned())]);
+    sample.options.create_schema = true;
+    let plan = sample.plan();
+    assert_eq!(step(&plan, "schema app").into, name("schema copy"));
+    assert_eq!(step(&plan, "table app.a").into, name("table copy.a"));
+    assert!(plan.schemas.is_empty());
+    sample.options.select = crate::plan::fixture::selectors(&["table"]);
+    assert_eq!(sample.plan().schemas, ["copy"]);
+    assert!(sample.check().is_ok());
+    (sample.options.create_schema, sample.options.select) = (false, Vec::new());
+    sample.facts.schemas.insert("copy".to_owned());
+    sample.exists(&["schema copy"]);
+    assert_eq!(step(&sample.plan(), "schema app").action, Action::Skip);
+    assert!(sample.check().is_ok());
+}
+
+#[test]
+fn the_role_that_restores_is_left_alone() {
+    let mut sample = Sample::of(&["user ana", "role ana", "user bob"]);
+    sample.options = options(Policy::Replace);
+    sample.facts.identity = Some("ana".to_owned());
+    sample.exists(&["user ana", "role ana", "user bob"]);
+    let actions: Vec<Action> = sample.plan().steps.iter().map(|step| step.action).collect();
+    assert_eq!(actions, [Action::Skip, Action::Skip, Action::Replace]);
+    assert_eq!(sample.plan().steps[0].reason, "It runs this restore and stays as it is");
 }
 
 #[test]

@@ -69,7 +69,9 @@ impl Entries {
     }
 
     fn open(&self, entry: &Entry) -> Result<Cursor> {
-        Ok(Cursor::Open { chunks: self.source.open(entry, self.verify)?, left: entry.bytes })
+        // A foreign entry may be of any length, and sees its end by itself before its last bytes are given.
+        let left = if entry.stored.is_some() { u64::MAX } else { entry.bytes };
+        Ok(Cursor::Open { chunks: self.source.open(entry, self.verify)?, left })
     }
 
     fn open_count(&self) -> usize {

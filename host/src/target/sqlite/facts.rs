@@ -60,7 +60,12 @@ pub(crate) fn inspect(path: &Path) -> Result<Facts> {
         schemas: BTreeSet::from([MAIN.to_owned()]),
         principals: Default::default(),
         available: None,
+        identity: None,
+        encoding: None,
+        closed_schemas: Default::default(),
         no_stage_database: Some("An SQLite file has one database".to_owned()),
+        no_fill: Some("SQLite's tables are replaced whole".to_owned()),
+        warnings: Vec::new(),
         health: health(path),
     };
     let Some(connection) = reader(path)? else { return Ok(facts) };
@@ -74,7 +79,7 @@ pub(crate) fn inspect(path: &Path) -> Result<Facts> {
     for row in live.iter().filter(|row| !is_relation(&row.name.kind) || is_document(row)) {
         let fingerprint = fingerprint(&connection, &snapshot, row)?;
         // A view that was made by hand since takes the place of its document.
-        facts.objects.entry(row.name.clone()).or_insert(Existing { fingerprint, fixed: None });
+        facts.objects.entry(row.name.clone()).or_insert(Existing { fingerprint, ..Existing::default() });
     }
     facts.schemas.extend(facts.objects.keys().filter_map(|name| name.schema.clone()));
     match present {
@@ -108,9 +113,10 @@ fn add_relations(facts: &mut Facts, connection: &Connection, snapshot: &Snapshot
         let object = ObjectName::new(&row.kind, Some(schema), name);
         let fixed = fixed(row, &owners, &shadows);
         let suffixes = [String::new()];
-        facts
-            .objects
-            .insert(object.clone(), Existing { fingerprint: fingerprint_there(snapshot, &object, &suffixes), fixed });
+        facts.objects.insert(
+            object.clone(),
+            Existing { fingerprint: fingerprint_there(snapshot, &object, &suffixes), fixed, dependents: Vec::new() },
+        );
     }
     Ok(())
 }

@@ -12,15 +12,11 @@ use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, LargeBinaryArray, LargeStringArray,
     RecordBatch, StringArray, UnionArray,
 };
-use arrow_buffer::Buffer;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
-use arrow_ipc::reader::StreamDecoder;
 use arrow_schema::{ArrowError, DataType};
 
 use crate::error::{Error, Result};
-
-/// Rows of one batch. A column of nulls takes no bytes, so a batch's length bounds nothing.
-const MAX_ROWS: usize = 1 << 24;
+use crate::target::ipc::{self, bad};
 
 /// A decoded batch.
 pub(crate) struct Rows {
@@ -54,14 +50,9 @@ pub(crate) enum Values {
     Any(Vec<Values>, Vec<(u8, u32)>),
 }
 
-fn bad(message: impl std::fmt::Display) -> Error {
-    Error::new("plugin.bad_batch", format!("The appended bytes are not an Arrow IPC stream of rows: {message}"))
-}
-
 /// Decodes one whole IPC stream. `before` rows of the table came earlier in the unit; errors count from there.
 pub(crate) fn decode(bytes: bytes::Bytes, before: u64) -> Result<Vec<Rows>> {
-    let decoded = catch_unwind(AssertUnwindSafe(|| batches(bytes)));
-    let batches = decoded.map_err(|_| bad("its reader failed on them"))?.map_err(bad)?;
+    let batches = ipc::batches(bytes)?;
     let mut before = before;
     let mut all = Vec::with_capacity(batches.len());
     for batch in batches {
@@ -73,24 +64,7 @@ pub(crate) fn decode(bytes: bytes::Bytes, before: u64) -> Result<Vec<Rows>> {
     Ok(all)
 }
 
-fn batches(bytes: bytes::Bytes) -> Result<Vec<RecordBatch>, ArrowError> {
-    let mut buffer = Buffer::from(bytes);
-    let mut decoder = StreamDecoder::new();
-    let mut batches = Vec::new();
-    while !buffer.is_empty() {
-        batches.extend(decoder.decode(&mut buffer)?);
-    }
-    decoder.finish()?;
-    if decoder.schema().is_none() {
-        return Err(ArrowError::IpcError("there is no schema".to_owned()));
-    }
-    Ok(batches)
-}
-
 fn columns(batch: &RecordBatch, before: u64) -> Result<Rows> {
-    if batch.num_rows() > MAX_ROWS {
-        return Err(bad(format!("a batch has {} rows; {MAX_ROWS} are the most", batch.num_rows())));
-    }
     let schema = batch.schema_ref();
     let mut columns = Vec::with_capacity(batch.num_columns());
     for (field, array) in schema.fields().iter().zip(batch.columns()) {

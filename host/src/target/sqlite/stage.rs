@@ -238,7 +238,7 @@ impl Stage for SqliteStage {
                 return Err(trouble.into_error());
             }
             store::clear_journal(connection, self.record.seq)?;
-            let report = report(Switched { pause: pause.elapsed() });
+            let report = report(Switched { pause: pause.elapsed(), attempts: 1 });
             store::end_job(connection, self.record.seq, JobStatus::Succeeded, &report)
         });
         settle(&lease, &switched);
@@ -247,7 +247,7 @@ impl Stage for SqliteStage {
             // The switch is done whatever becomes of this: what is left of steps that failed goes now or with the next job.
             let _ = removal::sweep(&lease);
         }
-        switched.map(|()| Switched { pause: pause.elapsed() })
+        switched.map(|()| Switched { pause: pause.elapsed(), attempts: 1 })
     }
 
     fn interrupt(self: Box<Self>) -> Result<()> {

@@ -7,7 +7,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_ipc::reader::StreamReader;
 use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
 
-use super::{BATCH_ROWS, Field, Presence, csv, in_entry, ipc, positions};
+use super::{BATCH_ROWS, Field, Presence, in_entry, ipc, positions, values};
 use crate::tables::ValueType;
 use crate::{Counts, EntryReader, Failure};
 
@@ -66,7 +66,7 @@ impl<'a> Columns<'a> {
             fields.iter().zip(positions).filter(|(field, _)| field.presence != Presence::Computed).collect();
         let mut columns = Vec::with_capacity(fields.len());
         for (field, at) in &fields {
-            let own = csv::arrow_field(field);
+            let own = values::arrow_field(field);
             columns.push(match at {
                 Some(at) => own.with_data_type(checked(field, stream.field(*at).data_type())?.clone()),
                 None => own,
@@ -79,7 +79,7 @@ impl<'a> Columns<'a> {
         let rows = batch.num_rows();
         let columns = self.fields.iter().map(|(field, at)| match at {
             Some(at) => Arc::clone(batch.column(*at)),
-            None => csv::nulls(field.values, rows),
+            None => values::nulls(field.values, rows),
         });
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns.collect(), &options).map_err(failed)

@@ -9,21 +9,15 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{Schema, SchemaRef};
 
+use super::span::Span;
+use super::values::{self, Binary};
+use super::window::{Full, WINDOW, Window, too_long};
 use super::{BATCH_ROWS, Field, Presence, in_entry, ipc, positions, shown};
-use crate::{CHUNK, Counts, Failure};
+use crate::{Counts, Failure};
 
 mod index;
-mod values;
 
-use index::{Index, Malformed, Span};
-pub(super) use values::{arrow_field, nulls};
-
-/// Bytes of CSV that make a batch. Small enough for the cache, and a batch of nothing but short numbers, eight times
-/// as large as its text, stays far below what one call may pass to the host.
-const WINDOW: usize = 512 * 1024;
-
-/// The longest record: it must fit into the sandbox's memory a few times.
-const LONGEST: usize = 32 << 20;
+use index::{Index, Malformed};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -43,69 +37,29 @@ pub fn decode(
     let mut batch = Vec::new();
     let mut rows = 0;
     loop {
-        let found = window.records(&mut index, columns.width).map_err(|error| columns.malformed(error, rows))?;
+        let found = records(&mut window, &mut index, columns.width).map_err(|error| columns.malformed(error, rows))?;
         if found == 0 {
-            return Ok(Counts { rows, bytes: window.read });
+            return Ok(Counts { rows, bytes: window.bytes_read() });
         }
         ipc::write(&columns.batch(window.rest(), &index, found, rows)?, &mut batch)?;
         append(&batch, found as u64).map_err(|failure| in_entry(failure, rows))?;
-        window.at += index.end();
+        window.consume(index.end());
         rows += found as u64;
     }
 }
 
-/// The part of the entry that is being looked at.
-struct Window<R> {
-    source: R,
-    bytes: Vec<u8>,
-    /// Where what is not decoded yet begins.
-    at: usize,
-    ended: bool,
-    read: u64,
-}
-
-impl<R: FnMut(u32) -> Result<Vec<u8>, Failure>> Window<R> {
-    fn new(source: R) -> Self {
-        Self { source, bytes: Vec::new(), at: 0, ended: false, read: 0 }
-    }
-
-    fn rest(&self) -> &[u8] {
-        &self.bytes[self.at..]
-    }
-
-    /// Makes at least `wanted` bytes visible, or all there are.
-    fn fill(&mut self, wanted: usize) -> Result<(), Failure> {
-        if self.ended || self.rest().len() >= wanted {
-            return Ok(());
+/// Finds whole records of `width` fields; 0 at the end of the entry.
+fn records<R>(window: &mut Window<R>, index: &mut Index, width: usize) -> Result<usize, Stop>
+where
+    R: FnMut(u32) -> Result<Vec<u8>, Failure>,
+{
+    window.fill(WINDOW)?;
+    loop {
+        let found = index.scan(window.rest(), window.ended(), width, BATCH_ROWS)?;
+        if found > 0 || window.ended() {
+            return Ok(found);
         }
-        self.bytes.drain(..std::mem::take(&mut self.at));
-        while !self.ended && self.bytes.len() < wanted {
-            let chunk = (self.source)(CHUNK)?;
-            self.ended = chunk.is_empty();
-            self.read += chunk.len() as u64;
-            self.bytes.extend_from_slice(&chunk);
-        }
-        Ok(())
-    }
-
-    /// Finds whole records of `width` fields; 0 at the end of the entry.
-    fn records(&mut self, index: &mut Index, width: usize) -> Result<usize, Stop> {
-        self.fill(WINDOW)?;
-        loop {
-            let found = index.scan(self.rest(), self.ended, width, BATCH_ROWS)?;
-            if found > 0 || self.ended {
-                return Ok(found);
-            }
-            self.grow()?;
-        }
-    }
-
-    /// Reads on for a record that is longer than what is visible. Doubling keeps the scans of a long one linear.
-    fn grow(&mut self) -> Result<(), Stop> {
-        if self.rest().len() > LONGEST {
-            return Err(Stop::TooLong);
-        }
-        Ok(self.fill(self.rest().len() * 2)?)
+        window.grow()?;
     }
 }
 
@@ -120,6 +74,15 @@ enum Stop {
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
+    }
+}
+
+impl From<Full> for Stop {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::Failed(failure) => Self::Failed(failure),
+            Full::TooLong => Self::TooLong,
+        }
     }
 }
 
@@ -145,22 +108,22 @@ impl<'a> Columns<'a> {
     {
         window.fill(WINDOW)?;
         if window.rest().starts_with(BYTE_ORDER_MARK) {
-            window.at += BYTE_ORDER_MARK.len();
+            window.consume(BYTE_ORDER_MARK.len());
         }
         loop {
-            if index.scan_first(window.rest(), window.ended).map_err(in_names)? {
+            if index.scan_first(window.rest(), window.ended()).map_err(in_names)? {
                 break;
             }
-            if window.ended {
+            if window.ended() {
                 return Err(Failure::new("table.bad_csv", "The entry is empty; its first line must name the columns"));
             }
-            window.grow().map_err(|stop| match stop {
-                Stop::Failed(failure) => failure,
-                _ => Failure::new("table.row_too_large", too_long("The line of column names")),
+            window.grow().map_err(|full| match full {
+                Full::Failed(failure) => failure,
+                Full::TooLong => Failure::new("table.row_too_large", too_long("The line of column names")),
             })?;
         }
         let columns = Self::matched(fields, window.rest(), index.spans())?;
-        window.at += index.end();
+        window.consume(index.end());
         Ok(columns)
     }
 
@@ -178,7 +141,7 @@ impl<'a> Columns<'a> {
     fn batch(&self, bytes: &[u8], index: &Index, rows: usize, before: u64) -> Result<RecordBatch, Failure> {
         let columns = self.fields.iter().map(|(field, at)| {
             let spans = index.column(*at, self.width, rows);
-            values::column(field.values, bytes, spans).map_err(|bad| {
+            values::column(field.values, Binary::Hex, bytes, spans).map_err(|bad| {
                 let value = shown(bad.span.raw(bytes));
                 Failure::new("table.bad_value", format!("`{value}` is not {}", bad.expected))
                     .row(before + bad.row as u64 + 1)
@@ -204,8 +167,4 @@ impl<'a> Columns<'a> {
 
 fn in_names(error: Malformed) -> Failure {
     Failure::new("table.bad_csv", format!("In the line of column names: {}", error.message(0)))
-}
-
-fn too_long(what: &str) -> String {
-    format!("{what} is longer than {} MiB; keep such values in an Arrow entry", LONGEST >> 20)
 }

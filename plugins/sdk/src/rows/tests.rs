@@ -11,7 +11,7 @@ use arrow_ipc::writer::StreamWriter;
 use super::*;
 
 fn field(name: &str, values: ValueType) -> Field {
-    Field { name: name.to_owned(), values, presence: Presence::Required }
+    Field { name: name.to_owned(), values, declared: String::new(), presence: Presence::Required }
 }
 
 /// Gives `bytes` in chunks of at most `size`.

@@ -1,62 +1,10 @@
 //! Where the fields of whole records are: the first pass over CSV, 64 bytes at a time.
 
-use std::borrow::Cow;
-
-mod marks;
-
-use marks::{BLOCK, marks};
-
-/// Where a field is, without its quotes. The two highest bits of `end` say how it was written; a window is far smaller
-/// than what the others can count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
-    start: u32,
-    end: u32,
-}
-
-const QUOTED: u32 = 1 << 31;
-const ESCAPED: u32 = 1 << 30;
+use crate::rows::marks::{BLOCK, marks};
+use crate::rows::span::{ESCAPED, QUOTED, Span};
 
 /// More columns than any target takes; a line of nothing but commas ends here.
 const MOST_COLUMNS: usize = 1 << 16;
-
-impl Span {
-    /// The field of a column that the entry does not hold.
-    pub(super) const NULL: Self = Self { start: 0, end: 0 };
-
-    fn new(start: usize, end: usize, flags: u32) -> Self {
-        Self { start: start as u32, end: end as u32 | flags }
-    }
-
-    pub(super) fn start(self) -> usize {
-        self.start as usize
-    }
-
-    pub(super) fn end(self) -> usize {
-        (self.end & !(QUOTED | ESCAPED)) as usize
-    }
-
-    /// Bytes as they were written, between the quotes.
-    pub(super) fn raw(self, bytes: &[u8]) -> &[u8] {
-        &bytes[self.start()..self.end()]
-    }
-
-    /// Empty and not quoted.
-    pub(super) fn is_null(self) -> bool {
-        self.start == self.end
-    }
-
-    /// Whether it holds doubled quotes.
-    pub(super) fn is_escaped(self) -> bool {
-        self.end & ESCAPED != 0
-    }
-
-    /// The value; `None` when it is not UTF-8.
-    pub(super) fn text(self, bytes: &[u8]) -> Option<Cow<'_, str>> {
-        let raw = std::str::from_utf8(self.raw(bytes)).ok()?;
-        Some(if self.is_escaped() { Cow::Owned(raw.replace("\"\"", "\"")) } else { Cow::Borrowed(raw) })
-    }
-}
 
 /// What breaks the rules of CSV, and in which record of the scan, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,13 +149,13 @@ impl Scan<'_> {
     fn run(&mut self, ended: bool) -> Result<(), What> {
         let (blocks, tail) = self.bytes.as_chunks::<BLOCK>();
         for (at, block) in blocks.iter().enumerate() {
-            if self.block(at * BLOCK, marks(block))? {
+            if self.block(at * BLOCK, marks_of(block))? {
                 return Ok(());
             }
         }
         let mut last = [0; BLOCK];
         last[..tail.len()].copy_from_slice(tail);
-        let stopped = self.block(self.bytes.len() - tail.len(), marks(&last))?;
+        let stopped = self.block(self.bytes.len() - tail.len(), marks_of(&last))?;
         if ended && !stopped { self.last() } else { Ok(()) }
     }
 
@@ -307,6 +255,10 @@ impl Scan<'_> {
         }
         self.record(end)
     }
+}
+
+fn marks_of(block: &[u8; BLOCK]) -> u64 {
+    marks::<b',', b'\n', b'"'>(block)
 }
 
 #[cfg(test)]

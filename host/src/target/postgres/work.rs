@@ -1,0 +1,284 @@
+//! An open unit: one transaction on a connection of its own.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::failpoint;
+use crate::plan::{Action, Step};
+use crate::sql::reach::{self, Reach};
+use crate::target::definition::{
+    Index, Membership, Orphans, Permission, Principal, PrincipalSummary, Routine, Summary, TableDefinition, Token,
+};
+use crate::target::{Counts, Scope, Unit, Work};
+
+use super::copy::Copying;
+use super::placement::{Placement, quoted};
+use super::pool::Lease;
+use super::shared::Shared;
+use super::statement::{encoding, is_partitioned, multirange, sets, ties, tolerant};
+use super::store::{Phase, insert_deferred, insert_unit};
+use super::{documents, failure, principals, routines, tables, views};
+
+/// A unit of a step. Dropping it takes everything back.
+pub(crate) struct PostgresWork {
+    /// The COPY that is being fed, and what earlier ones counted. Given up before the connection is.
+    pub(crate) copy: Option<Copying>,
+    /// In a transaction.
+    pub(crate) connection: Lease,
+    pub(crate) step: Step,
+    pub(crate) unit: Unit,
+    pub(crate) placement: Arc<Placement>,
+    /// What the bytes of a COPY are encoded in, when the plugin has said it: an option of COPY, for the session stays in UTF-8.
+    pub(crate) encoding: Option<String>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// When and where statements run.
+enum When {
+    /// Now, where the job's objects are staged.
+    Staged,
+    /// Now, in the live database; what takes them back is kept.
+    AtOnce,
+    /// In the switch.
+    Later(Phase),
+}
+
+impl PostgresWork {
+    /// Opens a unit of a step on a connection of its own.
+    pub(crate) fn open(shared: &Arc<Shared>, step: &Step, unit: Unit) -> Result<Self> {
+        let mut connection = shared.pool.lease()?;
+        connection.begin();
+        let mut work = Self {
+            copy: None,
+            connection,
+            step: step.clone(),
+            unit,
+            placement: Arc::clone(&shared.placement),
+            encoding: None,
+            shared: Arc::clone(shared),
+        };
+        if step.action == Action::Fill && step.into.schema.is_some() && matches!(unit, Unit::Begin | Unit::Whole) {
+            work.create_like_live()?;
+        }
+        Ok(work)
+    }
+
+    /// Runs statements that are ours; `doing` is what they do, as `Could not …`.
+    pub(crate) fn batch(&mut self, statements: &str, doing: &str) -> Result<()> {
+        self.connection.batch(statements).map_err(|fault| failure::failed(&fault, doing))
+    }
+
+    /// Keeps statements for the switch, in the target's names, and what takes them back. Commits with the unit.
+    pub(crate) fn defer(&mut self, statements: &str, undo: Option<&str>) -> Result<()> {
+        let phase = match self.step.into.kind.as_str() {
+            "user" | "role" => Phase::Roles,
+            "schema" => Phase::Schemas,
+            _ => Phase::Last,
+        };
+        self.keep(phase, statements, undo)
+    }
+
+    /// Keeps statements for the end of the switch, when the objects are where they will be.
+    pub(crate) fn defer_last(&mut self, statements: &str, undo: Option<&str>) -> Result<()> {
+        self.keep(Phase::Last, statements, undo)
+    }
+
+    /// Whether rows that are copied may be frozen at once: the server takes it, the table is plain, nobody else has seen it, and this
+    /// transaction has created it or may truncate it before it copies.
+    pub(crate) fn may_freeze(&self) -> bool {
+        let alone = match self.unit {
+            Unit::Whole => true,
+            Unit::Part(_) => self.step.parts == 1,
+            Unit::Begin | Unit::End | Unit::Verify => false,
+        };
+        let schema = self.placement.schema_of(&self.step.into);
+        alone && !self.shared.is_partitioned(&schema, &self.step.into.name) && self.shared.abilities().freeze
+    }
+
+    /// Whether COPY takes binary rows.
+    pub(crate) fn may_binary(&self) -> bool {
+        self.shared.abilities().binary
+    }
+
+    /// The job's number in the bookkeeping.
+    pub(crate) fn job(&self) -> i64 {
+        self.shared.seq
+    }
+
+    /// The SQL dialect of the archive.
+    pub(crate) fn dialect(&self) -> &str {
+        &self.shared.dialect
+    }
+
+    /// Refuses statements that would reach outside the stage and were not allowed to.
+    pub(crate) fn permit(&self, statements: &str) -> Result<()> {
+        let allowed = |code: &str| self.shared.allow.contains(code) || self.shared.allow.contains("all");
+        match reach::examine(statements).into_iter().find(|one| !allowed(one.code)) {
+            Some(Reach { code, message }) => {
+                let message = format!("{message}, which --allow {code} does not allow");
+                Err(Error::new("sql.not_allowed", message).object(&self.step.object))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn keep(&mut self, phase: Phase, statements: &str, undo: Option<&str>) -> Result<()> {
+        let statement = insert_deferred(self.shared.seq, self.step.id, phase, statements, undo);
+        self.batch(&statement, "Could not keep statements for the switch")
+    }
+
+    /// An empty table with the columns of the live one, to which the switch adds the rows.
+    fn create_like_live(&mut self) -> Result<()> {
+        let into = &self.step.into;
+        let (name, live) = (quoted(&into.name), quoted(into.schema.as_deref().unwrap_or_default()));
+        let stage = quoted(&self.placement.schema_of(into));
+        let statement =
+            format!("CREATE TABLE {stage}.{name} (LIKE {live}.{name} INCLUDING DEFAULTS INCLUDING GENERATED)");
+        let doing = format!("Could not stage rows for {into}");
+        self.batch(&statement, &doing)
+    }
+
+    fn when(&self, statements: &str, scope: &Scope) -> When {
+        let apart = self.placement.is_apart();
+        match (self.step.into.kind.as_str(), scope) {
+            ("user" | "role", _) => When::Later(Phase::Roles),
+            // A schema that others are made in.
+            ("schema", Scope::Itself | Scope::Database) if apart => When::Staged,
+            ("schema", Scope::Itself | Scope::Database) => When::Later(Phase::Schemas),
+            (_, Scope::Foundation) if apart => When::Staged,
+            (_, Scope::Foundation) => When::AtOnce,
+            (_, Scope::Itself) if apart || self.step.into.schema.is_some() => self.unless_live(statements),
+            (_, Scope::PartOf(object)) if self.placement.is_staged(object) => self.unless_live(statements),
+            (_, Scope::PartOf(object)) if apart && object.schema.is_some() => When::Staged,
+            _ => When::Later(Phase::Last),
+        }
+    }
+
+    /// Statements that would tie a staged object to a live one wait: until the switch nobody may notice the stage.
+    fn unless_live(&self, statements: &str) -> When {
+        let live = |(schema, name): (String, String)| self.placement.is_live(&schema, &name);
+        if ties(statements).into_iter().any(live) { When::Later(Phase::Last) } else { When::Staged }
+    }
+
+    fn run(&mut self, statements: &str) -> Result<()> {
+        if sets(statements) {
+            self.connection.mark_changed();
+        }
+        let doing = format!("PostgreSQL does not take a statement of {}", self.step.object);
+        self.batch(statements, &doing)
+    }
+
+    /// Knows what statements create beside the object that they are for.
+    fn note(&self, statements: &str) {
+        let object = &self.step.into;
+        if let Some((_, name)) = multirange(statements) {
+            self.placement.add(object.schema.as_deref().unwrap_or_default(), &name);
+        }
+        if object.kind == "table" && is_partitioned(statements) {
+            self.shared.add_partitioned(&self.placement.schema_of(object), &object.name);
+        }
+    }
+}
+
+impl Work for PostgresWork {
+    fn create_table(&mut self, table: &str, definition: TableDefinition) -> Result<()> {
+        tables::create(self, table, definition)
+    }
+    fn append(&mut self, table: &str, columns: &[String], form: &str, batch: bytes::Bytes) -> Result<u64> {
+        tables::append(self, table, columns, form, batch)
+    }
+    fn end_rows(&mut self) -> Result<u64> {
+        tables::end_rows(self)
+    }
+    fn create_indexes(&mut self, table: &str, indexes: Vec<Index>) -> Result<()> {
+        tables::create_indexes(self, table, indexes)
+    }
+    fn create_trigger(&mut self, table: &str, name: &str, statement: &str) -> Result<()> {
+        tables::create_trigger(self, table, name, statement)
+    }
+    fn create_view(&mut self, columns: &[String], query: &str) -> Result<()> {
+        views::create(self, columns, query)
+    }
+    fn summarize(&mut self, table: &str) -> Result<Summary> {
+        tables::summarize(self, table)
+    }
+    fn find_orphans(
+        &mut self,
+        table: &str,
+        columns: &[String],
+        parent: &str,
+        references: &[String],
+    ) -> Result<Option<Orphans>> {
+        tables::find_orphans(self, table, columns, parent, references)
+    }
+    fn put_document(&mut self, document: &str) -> Result<()> {
+        documents::put(self, document)
+    }
+    fn document(&mut self) -> Result<Option<String>> {
+        documents::get(self)
+    }
+    fn create_principal(&mut self, principal: Principal) -> Result<()> {
+        principals::create(self, principal)
+    }
+    fn add_memberships(&mut self, memberships: Vec<Membership>) -> Result<()> {
+        principals::add_memberships(self, memberships)
+    }
+    fn add_permissions(&mut self, permissions: Vec<Permission>) -> Result<()> {
+        principals::add_permissions(self, permissions)
+    }
+    fn add_tokens(&mut self, tokens: Vec<Token>) -> Result<()> {
+        principals::add_tokens(self, tokens)
+    }
+    fn principal_summary(&mut self) -> Result<Option<PrincipalSummary>> {
+        principals::summarize(self)
+    }
+    fn create_routine(&mut self, routine: Routine) -> Result<()> {
+        routines::create(self, routine)
+    }
+    fn routine(&mut self) -> Result<Option<Routine>> {
+        routines::get(self)
+    }
+    fn append_blob(&mut self, name: &str, bytes: bytes::Bytes) -> Result<()> {
+        documents::append_blob(self, name, bytes)
+    }
+    fn blob_size(&mut self, name: &str) -> Result<Option<u64>> {
+        documents::blob_size(self, name)
+    }
+    fn execute(&mut self, statements: &str, scope: &Scope, undo: Option<&str>) -> Result<()> {
+        if let Some(encoding) = encoding(statements) {
+            self.encoding = Some(encoding);
+            return Ok(());
+        }
+        match self.when(statements, scope) {
+            When::Staged => {
+                self.note(statements);
+                let placed = self.placement.place(&tolerant(&self.step.into.kind, statements))?;
+                self.run(&placed)
+            }
+            When::AtOnce => {
+                let undo = undo.map(|undo| self.placement.map(undo)).transpose()?;
+                let mapped = self.placement.map(statements)?;
+                self.batch("SET LOCAL lock_timeout = '10s'", "Could not set a limit")?;
+                self.run(&mapped)?;
+                self.keep(Phase::Foundation, &mapped, undo.as_deref())
+            }
+            When::Later(phase) => {
+                let undo = undo.map(|undo| self.placement.map(undo)).transpose()?;
+                let mapped = self.placement.map(&tolerant(&self.step.into.kind, statements))?;
+                self.keep(phase, &mapped, undo.as_deref())
+            }
+        }
+    }
+    fn commit(mut self: Box<Self>, counts: Counts) -> Result<()> {
+        tables::end_rows(&mut self)?;
+        if matches!(self.unit, Unit::End | Unit::Whole) {
+            tables::finish(&mut self)?;
+        }
+        failpoint::hit("postgres.unit.before");
+        let record = insert_unit(self.shared.seq, self.step.id, self.unit, counts);
+        let doing = format!("Could not commit {}", self.step.into);
+        self.connection.commit(&record, &doing)?;
+        failpoint::hit("postgres.unit.after");
+        Ok(())
+    }
+}
