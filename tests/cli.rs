@@ -55,11 +55,14 @@ fn mistakes_are_named_with_a_way_out() {
     std::fs::write(sandbox.path("text.txt"), "not an archive").expect("written");
     std::fs::write(sandbox.path("text.sqlite"), "not a database, but long enough to look at; ".repeat(40))
         .expect("written");
-    let cases: [(&[&str], i32, &str); 14] = [
+    let cases: [(&[&str], i32, &str); 17] = [
         (&["restore", "missing.tar"], 3, "archive.not_found"),
         (&["restore", "text.txt"], 3, "archive."),
         (&["restore", "folder"], 3, "catalog.unrecognised"),
         (&["restore", "a.tar", "--into", "mysql:x"], 2, "usage"),
+        (&["restore", "a.tar", "--into", "postgrse://ana:secret@db/shop"], 2, "usage"),
+        (&["restore", "a.tar", "--into", "postgres://ana:secret@db/shop?hots=db"], 2, "usage"),
+        (&["restore", "a.tar", "--into", "postgres://ana:secret@127.0.0.1:1/shop"], 3, "target.not_reached"),
         (&["restore", "a.tar", "--into", "sqlite:text.sqlite"], 3, "target."),
         (&["restore", "a.tar", "--into", "sqlite:no/such/folder/x.sqlite"], 3, "target."),
         (&["restore", "a.tar", "--select", "tabel"], 2, "plan.no_match"),
@@ -78,6 +81,7 @@ fn mistakes_are_named_with_a_way_out() {
         let spoken = sandbox.run(arguments);
         assert!(spoken.stdout.is_empty(), "{arguments:?}: {spoken:#?}");
         assert!(!spoken.stderr.is_empty() && !spoken.stderr.contains("panicked"), "{arguments:?}: {spoken:#?}");
+        assert!(!spoken.stderr.contains("secret"), "{arguments:?}: {spoken:#?}");
         assert!(
             outcome.json()["error"]["message"].as_str().is_some_and(|text| !text.is_empty() && !text.ends_with('.')),
             "{outcome:#?}"

@@ -8,9 +8,11 @@ use crate::error::{Error, Result};
 use crate::target::{Existing, Facts, Health, TargetInfo};
 
 use super::connection::Connection;
+use super::database;
 use super::documents;
 use super::failure;
 use super::settings::Settings;
+use super::store::{self, Bookkeeping};
 
 mod cells;
 mod health;
@@ -20,11 +22,9 @@ mod server;
 #[cfg(test)]
 mod tests;
 
+use jobs::Open;
 use objects::Contents;
 use server::Server;
-
-/// Databases that every server has, from which others are made and renamed.
-const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
 
 /// Reads the facts of the database that the settings name. One that does not exist yet, and that we may create, is empty.
 pub(crate) fn inspect(settings: &Settings) -> Result<Facts> {
@@ -35,18 +35,6 @@ pub(crate) fn inspect(settings: &Settings) -> Result<Facts> {
     }
 }
 
-/// A connection to a database of the same server from which the one that the settings name can be made and renamed.
-pub(crate) fn maintenance(settings: &Settings) -> Result<Connection> {
-    let mut failed = None;
-    for name in MAINTENANCE.iter().filter(|name| **name != settings.name()) {
-        match Connection::open(&settings.database(name)) {
-            Ok(connection) => return Ok(connection),
-            Err(error) => failed = Some(failed.unwrap_or(error)),
-        }
-    }
-    Err(failed.unwrap_or_else(|| Error::new("target.not_reached", "There is no database to work from")))
-}
-
 fn of_database(mut connection: Connection, settings: &Settings) -> Result<Facts> {
     let server = Server::read(read(&mut connection, server::QUERY)?)?;
     let mut health = health::of_server(&server, settings);
@@ -55,20 +43,30 @@ fn of_database(mut connection: Connection, settings: &Settings) -> Result<Facts>
     }
     let mut contents = objects::read(read(&mut connection, &objects::query(server.number))?, &server)?;
     contents.objects.extend(objects::roles(&server));
-    if server.has_documents {
-        for (name, fingerprint) in documents::existing(&mut connection)? {
-            // What is there by its own name is what counts.
-            contents.objects.entry(name).or_insert(Existing { fingerprint, ..Existing::default() });
+    let mut open = Open::apart(&server, settings.name());
+    open.see_holder(&mut connection)?;
+    // Another role's records need not be open to us.
+    let records = if server.bookkeeper.is_none() { store::bookkeeping(&mut connection)? } else { Bookkeeping::Absent };
+    match records {
+        Bookkeeping::Absent => {}
+        Bookkeeping::Foreign => health.unsupported_version = Some(store::foreign().to_string()),
+        Bookkeeping::Present => {
+            open.add_recorded(&mut connection)?;
+            for (name, fingerprint) in documents::existing(&mut connection)? {
+                // What is there by its own name is what counts.
+                contents.objects.entry(name).or_insert(Existing { fingerprint, ..Existing::default() });
+            }
         }
     }
-    let jobs = jobs::read(&mut connection, &server, settings.name())?;
     connection.batch("COMMIT").map_err(|fault| failure::failed(&fault, READING))?;
-    (health.busy, health.interrupted) = (jobs.busy, jobs.interrupted);
     health.missing_right = missing_right(&server, settings);
     if !server.standbys.is_empty() && !server.is_standby {
         health.uncommitted = health::uncommitted(&mut connection)?;
     }
-    drop(connection);
+    if open.any_apart {
+        open.see_holder_elsewhere(&mut Connection::open(&database::maintenance(settings)?)?, settings.name())?;
+    }
+    open.tell(&mut health);
     let mut facts = facts(settings, &server, contents, health);
     facts.encoding = Some(server.database.encoding.clone());
     facts.no_stage_database = no_stage_database(&server, settings);
@@ -77,7 +75,8 @@ fn of_database(mut connection: Connection, settings: &Settings) -> Result<Facts>
 
 /// The facts of a database that is still to be made.
 fn of_missing(settings: &Settings, missing: Error) -> Result<Facts> {
-    let Ok(mut connection) = maintenance(settings) else { return Err(missing) };
+    let Ok(maintenance) = database::maintenance(settings) else { return Err(missing) };
+    let mut connection = Connection::open(&maintenance)?;
     let server = Server::read(read(&mut connection, server::QUERY)?)?;
     if !server.may_create_databases {
         let message = format!("{missing}, and {} may not create it", server.user);
@@ -89,7 +88,10 @@ fn of_missing(settings: &Settings, missing: Error) -> Result<Facts> {
         schemas: BTreeSet::from(["public".to_owned()]),
         ..Contents::default()
     };
-    let health = health::of_server(&server, settings);
+    let mut health = health::of_server(&server, settings);
+    let mut open = Open::apart(&server, settings.name());
+    open.see_holder_elsewhere(&mut connection, settings.name())?;
+    open.tell(&mut health);
     Ok(facts(settings, &server, contents, health))
 }
 
@@ -144,5 +146,5 @@ fn no_stage_database(server: &Server, settings: &Settings) -> Option<String> {
     if server.database.is_template {
         return Some(format!("Database {name} is a template, from which others are made"));
     }
-    maintenance(settings).err().map(|error| format!("No other database can be worked from: {error}"))
+    database::maintenance(settings).err().map(|error| error.to_string())
 }

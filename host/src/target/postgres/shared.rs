@@ -10,6 +10,7 @@ use crate::error::Result;
 use super::connection::Fault;
 use super::failure::failed;
 use super::head::Head;
+use super::newcomers::Newcomers;
 use super::placement::Placement;
 use super::pool::{Lease, Pool};
 
@@ -32,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) dialect: String,
     /// Codes of statements that may reach outside the stage.
     pub(crate) allow: BTreeSet<String>,
+    /// Roles that the switch makes.
+    pub(crate) newcomers: Newcomers,
     abilities: OnceLock<Abilities>,
     /// Partitioned tables, by the schema that they are in and their names: they take no frozen rows.
     partitioned: Mutex<HashSet<(String, String)>>,
@@ -45,6 +48,7 @@ impl Shared {
             seq,
             dialect: head.dialect.clone(),
             allow: head.allow.clone(),
+            newcomers: Newcomers::of(&head.steps),
             abilities: OnceLock::new(),
             partitioned: Mutex::default(),
         }

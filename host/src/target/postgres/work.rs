@@ -252,8 +252,14 @@ impl Work for PostgresWork {
         match self.when(statements, scope) {
             When::Staged => {
                 self.note(statements);
-                let placed = self.placement.place(&tolerant(&self.step.into.kind, statements))?;
-                self.run(&placed)
+                let (now, later) = self.shared.newcomers.divide(&tolerant(&self.step.into.kind, statements));
+                let placed = self.placement.place(&now)?;
+                self.run(&placed)?;
+                if later.is_empty() {
+                    return Ok(());
+                }
+                let mapped = self.placement.map(&later)?;
+                self.keep(Phase::Last, &mapped, None)
             }
             When::AtOnce => {
                 let undo = undo.map(|undo| self.placement.map(undo)).transpose()?;

@@ -1,45 +1,66 @@
-//! Which jobs are under way in a database, and which wait to be gone on with.
+//! Which jobs are under way on a database, and which wait to be gone on with.
 
 use std::collections::BTreeSet;
 
 use crate::error::Result;
 
 use super::super::connection::Connection;
+use super::super::database::Name;
+use super::super::lock::{Holder, holder_elsewhere, holder_here};
+use super::super::store;
 use super::server::Server;
+use crate::target::{Health, JobStatus};
 
-/// The jobs that are not over.
-#[derive(Default)]
+/// The jobs that are not over, and who works on one of them.
 pub(super) struct Open {
-    /// The one whose process holds the restore lock.
-    pub(super) busy: Option<String>,
-    /// The others.
-    pub(super) interrupted: Vec<String>,
+    jobs: BTreeSet<String>,
+    /// Whether some of them stage in a database of their own.
+    pub(super) any_apart: bool,
+    holder: Holder,
 }
 
-/// Sessions of ours are called so, with the job's name.
-const SESSION: &str = "reinstate ";
-
-/// Reads them from the database's own records, from the lock's holder and from the names of databases that were made beside it.
-pub(super) fn read(connection: &mut Connection, server: &Server, database: &str) -> Result<Open> {
-    let mut open: BTreeSet<String> = beside(server, database).collect();
-    if server.has_jobs {
-        let query = "SELECT job FROM reinstate.job WHERE status IN ('running', 'interrupted')";
-        open.extend(super::read(connection, query)?.into_iter().flatten().flatten());
+impl Open {
+    /// Those whose stage is a database beside the one of that name.
+    pub(super) fn apart(server: &Server, database: &str) -> Self {
+        let stages = server.beside.iter().filter_map(|name| match Name::read(name, database) {
+            Some(Name::Stage(job)) => Some(job),
+            _ => None,
+        });
+        let jobs: BTreeSet<String> = stages.collect();
+        Self { any_apart: !jobs.is_empty(), jobs, holder: Holder::Nobody }
     }
-    let busy = server.holder.as_ref().map(|session| match session.strip_prefix(SESSION) {
-        Some(job) if !job.is_empty() => job.to_owned(),
-        _ => "another restore".to_owned(),
-    });
-    open.retain(|job| busy.as_ref() != Some(job));
-    // A holder that cannot be seen may be any of them.
-    Ok(Open { busy, interrupted: open.into_iter().collect() })
-}
 
-/// Jobs whose stage is a database: `shop_reinstate_r-…` beside `shop`.
-fn beside<'a>(server: &'a Server, database: &'a str) -> impl Iterator<Item = String> + 'a {
-    let prefix = format!("{database}_reinstate_");
-    server
-        .beside
-        .iter()
-        .filter_map(move |name| name.strip_prefix(&prefix).filter(|job| job.starts_with("r-")).map(str::to_owned))
+    /// Adds those that the database itself has a record of.
+    pub(super) fn add_recorded(&mut self, connection: &mut Connection) -> Result<()> {
+        let records = store::recorded(connection)?.into_iter().map(|record| record.job);
+        self.jobs.extend(records.filter(|job| job.status == JobStatus::Interrupted).map(|job| job.job));
+        Ok(())
+    }
+
+    /// Sees who holds the lock in the database.
+    pub(super) fn see_holder(&mut self, connection: &mut Connection) -> Result<()> {
+        self.holder = holder_here(connection)?;
+        Ok(())
+    }
+
+    /// Sees who holds the lock on the database from where others are made.
+    pub(super) fn see_holder_elsewhere(&mut self, maintenance: &mut Connection, database: &str) -> Result<()> {
+        if self.holder == Holder::Nobody {
+            self.holder = holder_elsewhere(maintenance, database)?;
+        }
+        Ok(())
+    }
+
+    /// Says it.
+    pub(super) fn tell(mut self, health: &mut Health) {
+        health.busy = match self.holder {
+            Holder::Nobody => None,
+            Holder::Job(job) => {
+                self.jobs.remove(&job);
+                Some(job)
+            }
+            Holder::Unknown => Some("another restore".to_owned()),
+        };
+        health.interrupted = self.jobs.into_iter().collect();
+    }
 }

@@ -201,15 +201,23 @@ fn add(objects: &mut BTreeMap<ObjectName, Existing>, name: ObjectName, existing:
     }
 }
 
+/// Kinds of which a database has one of a name, and whose objects can neither be renamed nor moved.
+const ALONE: [&str; 10] = [
+    "access_method",
+    "cast",
+    "default_privileges",
+    "extension",
+    "large_object",
+    "procedural_language",
+    "publication_table",
+    "publication_tables_in_schema",
+    "transform",
+    "user_mapping",
+];
+
 /// Why an object must stay where it is.
 fn fixed(object: &Raw, server: &Server) -> Option<String> {
-    let alone = match object.name.kind.as_str() {
-        "extension" | "procedural_language" | "access_method" => true,
-        "cast" | "transform" | "user_mapping" | "default_privileges" => true,
-        "publication_table" | "publication_tables_in_schema" | "large_object" => true,
-        _ => false,
-    };
-    if alone {
+    if ALONE.contains(&object.name.kind.as_str()) {
         return Some("a database has one of it at a time, which cannot be kept under another name".to_owned());
     }
     let owner = object.owner.filter(|owner| !server.owns(*owner))?;

@@ -1,7 +1,7 @@
 -- Everything that is in a database, in rows that begin with what they are; run in one snapshot, with an empty search path.
 --
 --   schema      oid, name, owner, whether we may create in it, mark
---   extended    class, oid: belongs to an extension
+--   extended    class, oid: belongs to an extension, or was made with a type (what makes ranges of their ends, say)
 --   object      class, oid, kind, oid of the schema, name, owner, mark, class and oid of what it is a part of
 --   component   class, oid of the object, mark: a piece of its definition
 --   dependency  class, oid, class and oid of what it depends on
@@ -14,9 +14,10 @@ SELECT 'schema', n.oid, n.nspname, n.nspowner, has_schema_privilege(n.oid, 'CREA
        hashtextextended(ROW(n.nspname, n.nspowner)::text, 0)
 FROM pg_namespace n
 WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-  AND n.nspname <> 'reinstate' AND NOT starts_with(n.nspname, 'reinstate_');
+  AND n.nspname !~ '^reinstate(_(stage|kept)_r-.*)?$';
 
-SELECT 'extended', classid, objid FROM pg_depend WHERE deptype = 'e';
+SELECT 'extended', classid, objid FROM pg_depend
+WHERE deptype = 'e' OR (deptype = 'i' AND classid IN ('pg_proc'::regclass, 'pg_cast'::regclass));
 
 -- Tables, views, sequences. A sequence that is an identity column's is the table's own.
 SELECT 'object', c.tableoid, c.oid,

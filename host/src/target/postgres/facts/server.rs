@@ -62,8 +62,6 @@ pub(super) struct Server {
     pub(super) free_connections: i64,
     pub(super) may_create_databases: bool,
     pub(super) free_for_role: Option<i64>,
-    pub(super) has_jobs: bool,
-    pub(super) has_documents: bool,
     /// Whose the schema `reinstate` is, when it is neither ours nor absent.
     pub(super) bookkeeper: Option<String>,
     pub(super) database: Database,
@@ -72,9 +70,7 @@ pub(super) struct Server {
     pub(super) standbys: Vec<Standby>,
     /// Replication slots that wait for a standby.
     pub(super) waiting_slots: Vec<String>,
-    /// The session's name of whoever holds the restore lock.
-    pub(super) holder: Option<String>,
-    /// Databases that jobs have made beside this one.
+    /// Databases that may be those of jobs.
     pub(super) beside: Vec<String>,
 }
 
@@ -122,7 +118,6 @@ impl Server {
                 self.standbys.push(Standby { name: cells.text()?, state: cells.text()?, is_synchronous: cells.flag()? })
             }
             "slot" => self.waiting_slots.push(cells.text()?),
-            "holder" => self.holder = Some(cells.text()?),
             "beside" => self.beside.push(cells.text()?),
             other => return Err(unexpected(&format!("nobody asked for `{other}`"))),
         }
@@ -140,7 +135,6 @@ impl Server {
         self.free_connections = cells.number()?;
         self.may_create_databases = cells.flag()?;
         self.free_for_role = cells.optional_number()?;
-        (self.has_jobs, self.has_documents) = (cells.flag()?, cells.flag()?);
         self.bookkeeper = cells.optional();
         Ok(())
     }

@@ -16,14 +16,9 @@ SELECT 'server', current_setting('server_version_num'), current_setting('server_
        r.rolsuper OR r.rolcreatedb,
        CASE WHEN r.rolconnlimit >= 0 AND NOT r.rolsuper
             THEN r.rolconnlimit - (SELECT count(*) FROM pg_stat_activity WHERE usesysid = r.oid) END,
-       COALESCE(o.jobs, false), COALESCE(o.documents, false), o.foreigner
-FROM pg_roles r LEFT JOIN (
-  -- Our own bookkeeping. It may be another role's, and then need not be open to us.
-  SELECT has_schema_privilege(n.oid, 'USAGE') AND bool_or(c.relname = 'job' AND has_table_privilege(c.oid, 'SELECT')) AS jobs,
-         has_schema_privilege(n.oid, 'USAGE') AND bool_or(c.relname = 'document' AND has_table_privilege(c.oid, 'SELECT')) AS documents,
-         CASE WHEN NOT pg_has_role(n.nspowner, 'USAGE') THEN pg_get_userbyid(n.nspowner) END AS foreigner
-  FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind = 'r'
-  WHERE n.nspname = 'reinstate' GROUP BY n.oid) o ON true
+       -- Whose our bookkeeping is, when it is not ours.
+       (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace n WHERE n.nspname = 'reinstate' AND NOT pg_has_role(n.nspowner, 'USAGE'))
+FROM pg_roles r
 WHERE r.rolname = current_user;
 
 SELECT 'database', pg_encoding_to_char(d.encoding), has_database_privilege(d.oid, 'CREATE'), pg_has_role(d.datdba, 'USAGE'),
@@ -53,9 +48,4 @@ WHERE s.state IS NOT NULL AND s.state <> 'backup'
 SELECT 'slot', slot_name FROM pg_replication_slots
 WHERE slot_type = 'physical' AND NOT active AND NOT temporary AND restart_lsn IS NOT NULL;
 
--- Who holds the restore lock of this database.
-SELECT 'holder', COALESCE(a.application_name, '') FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid = 1919248750 AND l.objid = 0
-  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database());
-
-SELECT 'beside', datname FROM pg_database WHERE starts_with(datname, current_database() || '_reinstate_');
+SELECT 'beside', datname FROM pg_database WHERE datname LIKE '%\_reinstate\_%';

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use super::super::connection::Connection;
 use super::super::local_server::{LocalServer, run};
+use super::super::store;
 use super::inspect;
 use crate::catalog::ObjectName;
 use crate::target::{Existing, Facts};
@@ -14,7 +15,7 @@ use crate::target::{Existing, Facts};
 const SAMPLE: &str = r#"
 CREATE ROLE owner1; CREATE ROLE "Odd ""role""" LOGIN; GRANT owner1 TO "Odd ""role""";
 CREATE EXTENSION citext;
-CREATE SCHEMA s; CREATE SCHEMA "Sch ema"; CREATE SCHEMA reinstate_stage; CREATE TABLE reinstate_stage.hidden (a int);
+CREATE SCHEMA s; CREATE SCHEMA "Sch ema"; CREATE SCHEMA "reinstate_stage_r-1_1"; CREATE TABLE "reinstate_stage_r-1_1".hidden (a int);
 CREATE TYPE s.mood AS ENUM ('a', 'b'); CREATE TYPE s.pair AS (x int, y s.mood); CREATE DOMAIN s.positive AS int CHECK (VALUE > 0);
 CREATE TYPE s.span AS RANGE (subtype = float8);
 CREATE TABLE s.parent (id serial PRIMARY KEY, name citext UNIQUE, mood s.mood, n s.positive CHECK (n < 100));
@@ -89,7 +90,16 @@ fn word(kind: &str) -> String {
 /// Lines as `pg_restore -l` prints them, without numbers: `TABLE s parent postgres`.
 fn listed(server: &LocalServer, database: &str) -> BTreeSet<String> {
     let archive = format!("{}/archive.{database}", server.socket());
-    run(server.tool("pg_dump").args(["-Fc", "--schema-only", "-f", &archive, "-d", database]));
+    run(server.tool("pg_dump").args([
+        "-Fc",
+        "--schema-only",
+        "-N",
+        "reinstate_stage*",
+        "-f",
+        &archive,
+        "-d",
+        database,
+    ]));
     let listed = run(server.tool("pg_restore").args(["-l", &archive]));
     let lines = listed.lines().filter(|line| !line.starts_with(';'));
     lines.filter_map(|line| Some(line.split_once("; ")?.1.splitn(3, ' ').nth(2)?.to_owned())).collect()
@@ -217,7 +227,7 @@ fn fingerprints(server: &LocalServer) {
         ("ALTER TABLE s.new OWNER TO owner1", &["table s.new"]),
         ("ALTER TABLE s.new ADD CHECK (a > 0)", &["table s.new", "check_constraint s.new new_a_check"]),
         ("CREATE INDEX new_a ON s.new (a)", &["table s.new", "index s.new_a"]),
-        ("CREATE OR REPLACE VIEW s.names AS SELECT name || '' AS name FROM s.parent WHERE id > 1", &["view s.names"]),
+        ("CREATE OR REPLACE VIEW s.names AS SELECT name FROM s.parent WHERE id > 1", &["view s.names"]),
         ("ALTER TYPE s.mood ADD VALUE 'c'", &["type s.mood"]),
         ("ALTER TYPE s.pair ADD ATTRIBUTE z int", &["type s.pair"]),
         (
@@ -269,8 +279,9 @@ fn what_we_may_not_do_is_said() {
     server.sql(
         "postgres",
         "CREATE ROLE boss CREATEDB CREATEROLE LOGIN; CREATE ROLE ana LOGIN CONNECTION LIMIT 5; CREATE ROLE team; CREATE ROLE other;
-         GRANT team TO ana; CREATE DATABASE shop OWNER boss",
+         GRANT team TO ana",
     );
+    server.sql("postgres", "CREATE DATABASE shop OWNER boss");
     server.sql(
         "shop",
         "CREATE TABLE public.a (i int); CREATE SCHEMA theirs; CREATE SCHEMA ours AUTHORIZATION team; CREATE TABLE ours.b (i int);
@@ -327,10 +338,12 @@ fn missing_databases(server: &LocalServer) {
 /// Jobs are seen by the lock's holder, by their records and by the databases that they stage in.
 fn bookkeeping(server: &LocalServer) {
     server.sql("postgres", "CREATE DATABASE \"shop_reinstate_r-000000000003\"");
+    store::create(&mut server.connect("shop")).unwrap();
     server.sql(
         "shop",
-        "CREATE SCHEMA reinstate; CREATE TABLE reinstate.job (job text, status text);
-         INSERT INTO reinstate.job VALUES ('r-000000000001', 'running'), ('r-000000000002', 'interrupted'), ('r-0', 'succeeded')",
+        "INSERT INTO reinstate.job (job, status, started, backup_name, backup_id, archive, plan, settings)
+         SELECT 'r-00000000000' || n, status, '', '', '', '', '', ''
+         FROM (VALUES (1, 'running'), (2, 'running'), (4, 'succeeded')) AS jobs (n, status)",
     );
     let mut holder: Connection = server.connect("shop");
     holder.batch("SET application_name = 'reinstate r-000000000001'; SELECT pg_advisory_lock(1919248750, 0)").unwrap();
@@ -342,6 +355,8 @@ fn bookkeeping(server: &LocalServer) {
     let ana = facts(server, "ana", "shop").health;
     assert_eq!(ana.interrupted, ["r-000000000003"]);
     assert!(ana.missing_right.unwrap().contains("belongs to postgres, not to ana"));
+    server.sql("shop", "UPDATE reinstate.version SET version = 99");
+    assert!(facts(server, "postgres", "shop").health.unsupported_version.unwrap().contains("schema `reinstate`"));
     server.sql("shop", "DROP SCHEMA reinstate CASCADE");
 }
 

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use tokio_postgres::config::{SslMode, SslNegotiation};
-use tokio_postgres::{CancelToken, Client, Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls};
 
 use crate::error::Error;
 use crate::text::capital;
@@ -36,14 +36,6 @@ impl Settings {
             }
         }
         Err(self.explain(refusals))
-    }
-
-    /// Asks the server to stop what a connection does.
-    pub(crate) async fn cancel(&self, token: CancelToken) -> Result<(), Fault> {
-        match self.security.connector() {
-            Some(connector) => token.cancel_query(connector).await,
-            None => token.cancel_query(NoTls).await,
-        }
     }
 
     async fn dial_address(&self, address: &Address) -> Result<(Client, Driver), Refusal> {

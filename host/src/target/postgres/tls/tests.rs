@@ -160,26 +160,10 @@ fn every_mode_trusts_as_libpq_does() {
         "sslmode=require&sslcert=DIR/client.crt&sslkey=DIR/client.key",
         Err("may be read by others"),
     )]);
-    cancels(&scene);
     scene.encrypts(false);
     scene.expect(&[
         (ANA, "localhost", "sslmode=prefer", Ok(false)),
         (ANA, "localhost", "sslmode=require", Err("server does not support TLS")),
         (ANA, "localhost", "sslmode=verify-full", Err("server does not support TLS")),
     ]);
-}
-
-/// A request to stop is encrypted like the connection it is about.
-fn cancels(scene: &Scene) {
-    let settings = scene.settings(ANA, "localhost", "sslmode=require").unwrap();
-    let mut connection = Connection::open(&settings).unwrap();
-    let token = connection.cancel_token();
-    let working = std::thread::spawn(move || connection.batch("SELECT pg_sleep(600)"));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    while !working.is_finished() {
-        // Until it has arrived while the statement ran.
-        runtime.block_on(settings.cancel(token.clone())).unwrap();
-    }
-    let fault = working.join().unwrap().unwrap_err();
-    assert_eq!(fault.code().map(|code| code.code()), Some("57014"));
 }
