@@ -11,9 +11,7 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     let acting = situation.plan.steps.iter().filter(|step| step.action != Action::Skip);
     // A foreign backup's comments and privileges belong to things in schemas and to things outside them.
     let of_layout = situation.catalog.layout.is_some();
-    let in_schema = |step: &Step| {
-        kinds.in_schema(&step.into.kind).filter(|_| !of_layout || step.into.schema.is_some())
-    };
+    let in_schema = |step: &Step| kinds.in_schema(&step.into.kind).filter(|_| !of_layout || step.into.schema.is_some());
     acting.filter_map(|step| finding(step, in_schema(step))).collect()
 }
 

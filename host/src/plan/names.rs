@@ -20,6 +20,9 @@ pub(crate) struct Key<'a> {
     name: Cow<'a, str>,
 }
 
+/// Users and roles.
+const PRINCIPALS: &str = "principal";
+
 /// Tables and views.
 const RELATIONS: &str = "relation";
 
@@ -36,6 +39,8 @@ impl Naming {
             "materialized_view" | "foreign_table" | "sequence" | "index" if !self.folds => {
                 self.relation(name.schema.as_deref(), Cow::Borrowed(&name.name))
             }
+            // Elsewhere both may have one name.
+            "user" | "role" if !self.folds => Key { space: PRINCIPALS, schema: None, name: Cow::Borrowed(&name.name) },
             kind => {
                 Key { space: kind, schema: name.schema.as_deref().map(Cow::Borrowed), name: Cow::Borrowed(&name.name) }
             }

@@ -29,6 +29,7 @@ mod fragment;
 mod head;
 mod locate;
 mod lock;
+mod newcomers;
 mod placement;
 mod pool;
 mod principals;

@@ -76,7 +76,9 @@ impl Item {
             let to = schemas.iter().find(|(from, _)| *from == self.schema).map_or(&self.schema, |(_, to)| to);
             return (self.class.clone(), quoted_name(to, &self.name));
         }
-        let replace = |identity: String, (from, to): &(String, String)| identity.replace(&quoted_name(from, ""), &quoted_name(to, ""));
+        let replace = |identity: String, (from, to): &(String, String)| {
+            identity.replace(&quoted_name(from, ""), &quoted_name(to, ""))
+        };
         (self.class.clone(), schemas.iter().fold(self.identity.clone(), replace))
     }
 }

@@ -73,7 +73,10 @@ pub(crate) fn maintenance(settings: &Settings) -> Result<Settings> {
 
 /// Names of the jobs' databases beside the live one.
 pub(crate) fn beside(connection: &mut Connection, live: &str) -> Result<Vec<(String, Name)>> {
-    let names = ask(connection, "SELECT datname FROM pg_catalog.pg_database WHERE datname LIKE '%\\_reinstate\\_%' ORDER BY 1")?;
+    let names = ask(
+        connection,
+        "SELECT datname FROM pg_catalog.pg_database WHERE datname LIKE '%\\_reinstate\\_%' ORDER BY 1",
+    )?;
     let names = names.into_iter().flatten().flatten();
     Ok(names.filter_map(|name| Name::read(&name, live).map(|read| (name, read))).collect())
 }
@@ -176,7 +179,8 @@ fn copy_settings(connection: &mut Connection, live: &str, stage: &str) -> Result
         let mut row = Columns::of(row);
         let (role, name, value) = (row.text(), row.text(), row.text());
         let stage = quoted(stage);
-        let subject = if role.is_empty() { format!("DATABASE {stage}") } else { format!("ROLE {role} IN DATABASE {stage}") };
+        let subject =
+            if role.is_empty() { format!("DATABASE {stage}") } else { format!("ROLE {role} IN DATABASE {stage}") };
         let setting: Vec<String> = name.split('.').map(quoted).collect();
         let statements = format!(
             "BEGIN; SELECT pg_catalog.set_config({}, {}, true); ALTER {subject} SET {} FROM CURRENT; COMMIT",
@@ -211,7 +215,8 @@ pub(crate) fn rename(
                 std::thread::sleep(LOOK);
             }
         });
-        let statements = renames.iter().map(|(from, to)| format!("ALTER DATABASE {} RENAME TO {}", quoted(from), quoted(to)));
+        let statements =
+            renames.iter().map(|(from, to)| format!("ALTER DATABASE {} RENAME TO {}", quoted(from), quoted(to)));
         let statements: Vec<String> = statements.collect();
         let renamed = connection.batch(&format!("BEGIN; {}", statements.join("; ")));
         over.store(true, Ordering::Relaxed);

@@ -61,9 +61,11 @@ CREATE OR REPLACE VIEW reinstate.token AS
     WHERE d.state = 'live';
 REVOKE ALL ON reinstate.document, reinstate.blob, reinstate.loaded, reinstate.token FROM PUBLIC";
 
-/// Tables and views share their names; every other kind has names of its own.
-const SAME_NAME: &str = "d.name = s.name AND d.schema IS NOT DISTINCT FROM s.schema
-    AND (d.kind = s.kind OR (d.kind IN ('table', 'view') AND s.kind IN ('table', 'view')))";
+/// Relations share their names, and so do users and roles; every other kind has names of its own.
+const SAME_NAME: &str = "d.name = s.name AND d.schema IS NOT DISTINCT FROM s.schema AND (d.kind = s.kind
+    OR (d.kind IN ('table', 'view', 'materialized_view', 'sequence')
+        AND s.kind IN ('table', 'view', 'materialized_view', 'sequence'))
+    OR (d.kind IN ('user', 'role') AND s.kind IN ('user', 'role')))";
 
 /// Makes the schema's tables of documents, where they are not there.
 pub(super) fn ensure(connection: &mut Connection) -> Result<()> {

@@ -78,7 +78,8 @@ pub(crate) fn perform(
     superseded: &'static str,
 ) -> Result<()> {
     let leaving: Vec<Item> = exchange.leaving.iter().map(|one| one.item.clone()).collect();
-    let tables: Vec<i64> = exchange.arriving.iter().filter(|one| one.item.class == "pg_class").map(|one| one.item.oid).collect();
+    let tables: Vec<i64> =
+        exchange.arriving.iter().filter(|one| one.item.class == "pg_class").map(|one| one.item.oid).collect();
     let ties = ties(connection, &leaving)?;
     let dependents = dependents(connection, &leaving)?;
     let missing = dependents.iter().find(|dependent| dependent.tie.is_none());
@@ -100,7 +101,8 @@ pub(crate) fn perform(
 }
 
 fn run(connection: &mut Connection, statements: &[String], wrong: impl FnOnce(&Fault) -> Error) -> Result<()> {
-    let statements: Vec<&str> = statements.iter().map(String::as_str).filter(|statement| !statement.is_empty()).collect();
+    let statements: Vec<&str> =
+        statements.iter().map(String::as_str).filter(|statement| !statement.is_empty()).collect();
     if statements.is_empty() {
         return Ok(());
     }
@@ -138,7 +140,8 @@ pub(crate) fn create_schemas<'a>(
 
 /// Drops schemas of ours that are empty.
 pub(crate) fn drop_schemas<'a>(connection: &mut Connection, schemas: impl IntoIterator<Item = &'a str>) -> Result<()> {
-    let statements: Vec<String> = schemas.into_iter().map(|schema| format!("DROP SCHEMA IF EXISTS {}", quoted(schema))).collect();
+    let statements: Vec<String> =
+        schemas.into_iter().map(|schema| format!("DROP SCHEMA IF EXISTS {}", quoted(schema))).collect();
     run(connection, &statements, |fault| failed(fault, "Could not drop a schema that should be empty"))
 }
 

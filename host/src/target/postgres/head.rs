@@ -1,6 +1,6 @@
 //! What a job's plan says that its stage must know. Embedding programs may keep plans of their own kind: all of it is optional.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::{Plan, StageKind, Step};
 
@@ -13,6 +13,8 @@ pub(crate) struct Head {
     pub(crate) skip_analyze: bool,
     /// The SQL dialect of the archive.
     pub(crate) dialect: String,
+    /// Codes of statements that may reach outside the stage.
+    pub(crate) allow: BTreeSet<String>,
 }
 
 impl Head {
@@ -20,6 +22,7 @@ impl Head {
         let Ok(plan) = Plan::from_json(plan) else { return Self::default() };
         Self {
             map: plan.options.map,
+            allow: plan.options.allow,
             stage: plan.stage,
             skip_analyze: plan.options.skip_analyze,
             steps: plan.steps,
@@ -28,7 +31,7 @@ impl Head {
     }
 
     /// Schemas of the target that the steps' objects live in.
-    pub(crate) fn target_schemas(&self) -> std::collections::BTreeSet<&str> {
+    pub(crate) fn target_schemas(&self) -> BTreeSet<&str> {
         self.steps.iter().filter_map(|step| step.into.schema.as_deref()).collect()
     }
 }

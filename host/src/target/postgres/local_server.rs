@@ -67,6 +67,12 @@ impl LocalServer {
         run(self.tool("pg_ctl").args(["-w", "-D"]).arg(self.data()).arg("-l").arg(log).arg(what));
     }
 
+    /// `pg_ctl -m immediate …`: the server has no time to write what it holds.
+    pub(super) fn control_now(&self, what: &str) {
+        let log = self.folder.path().join("log");
+        run(self.tool("pg_ctl").args(["-w", "-m", "immediate", "-D"]).arg(self.data()).arg("-l").arg(log).arg(what));
+    }
+
     /// The folder of its data.
     pub(super) fn data(&self) -> PathBuf {
         self.folder.path().join("data")

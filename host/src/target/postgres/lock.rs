@@ -57,7 +57,8 @@ impl Lock {
                 std::thread::sleep(PAUSE);
             }
             let statement = format!("SELECT pg_catalog.pg_try_advisory_lock({}, {})", signed(CLASS), signed(number));
-            let taken = connection.texts(&statement).map_err(|fault| failed(&fault, "Could not take the restore lock"))?;
+            let taken =
+                connection.texts(&statement).map_err(|fault| failed(&fault, "Could not take the restore lock"))?;
             if taken.iter().flatten().flatten().any(|text| text == "t") {
                 return Ok(Self { connection: Some(connection) });
             }
@@ -125,4 +126,3 @@ fn number(name: &str) -> u32 {
 fn signed(number: u32) -> i32 {
     i32::from_ne_bytes(number.to_ne_bytes())
 }
-

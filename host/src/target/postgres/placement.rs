@@ -6,11 +6,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::catalog::ObjectName;
 use crate::error::{Error, Result};
 use crate::plan::{Action, Step};
-use crate::sql::place::{Resolver, place};
-
-fn unreadable(why: String) -> Error {
-    Error::new("target.bad_definition", format!("A statement cannot be read: {why}"))
-}
+use crate::sql::place::{self, Resolver};
 
 /// A name as SQL writes it, always in quotes.
 pub(crate) fn quoted(name: &str) -> String {
@@ -158,12 +154,12 @@ impl Placement {
 
     /// A statement in the archive's names with the names that hold now.
     pub(crate) fn place(&self, statement: &str) -> Result<String> {
-        place(statement, &Now(self)).map_err(unreadable)
+        placed(statement, &Now(self))
     }
 
     /// A statement in the archive's names with the names that hold from the switch on.
     pub(crate) fn map(&self, statement: &str) -> Result<String> {
-        place(statement, &Then(self)).map_err(unreadable)
+        placed(statement, &Then(self))
     }
 
     /// The target's name of a schema of the archive.
@@ -210,6 +206,11 @@ impl Resolver for Then<'_> {
     fn schema(&self, schema: &str) -> String {
         self.0.mapped(schema)
     }
+}
+
+fn placed(statement: &str, resolver: &dyn Resolver) -> Result<String> {
+    place::place(statement, resolver)
+        .map_err(|why| Error::new("target.bad_definition", format!("A statement cannot be read: {why}")))
 }
 
 /// Whether the object's name is that of what it hangs on.

@@ -134,3 +134,9 @@ fn is_self(work: &mut PostgresWork, name: &str) -> Result<bool> {
 fn bad_attribute(object: &ObjectName, name: &str) -> Error {
     fragment::bad(format!("The attribute `{}` of {object} is not what it should be", name.escape_debug()))
 }
+
+/// Whether a permission, in the archive's words, is one that PostgreSQL has a word for.
+pub(super) fn is_known(permission: &serde_json::Value) -> bool {
+    let permission: Option<Permission> = serde_json::from_value(permission.clone()).ok();
+    permission.is_some_and(|permission| grant::statement(&permission, "x").is_ok_and(|granted| granted.is_some()))
+}

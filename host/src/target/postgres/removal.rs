@@ -79,10 +79,8 @@ pub(crate) fn drop_schemas(connection: &mut Connection, schemas: &[String], poin
 /// Ends a job without a switch: its stage goes, and what it did at once. With a report it stays as failed, without one nothing
 /// is left of it.
 pub(crate) fn end(connection: &mut Connection, record: &Record, report: Option<&str>) -> Result<()> {
-    let stages: Vec<String> = numbers(connection, record.seq)?
-        .into_values()
-        .map(|number| stage_schema(&record.job.job, number))
-        .collect();
+    let stages: Vec<String> =
+        numbers(connection, record.seq)?.into_values().map(|number| stage_schema(&record.job.job, number)).collect();
     drop_schemas(connection, &stages, "postgres.abort.some")?;
     let foundations = store::foundations(connection, record.seq)?;
     foundations.iter().rev().try_for_each(|one| take_back(connection, one))?;

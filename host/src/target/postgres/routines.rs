@@ -1,12 +1,13 @@
-//! Functions, procedures, and what else is made by a definition of its own: types, domains, sequences, aggregates, materialized views.
+//! Functions, procedures, and what else is made by a definition of its own: types, domains, sequences, aggregates, materialized views,
+//! extensions.
 //!
 //! A definition in PostgreSQL's dialect and in a language that the server has is run in the stage, under the object's name; any other is kept as a
 //! document with its dialect, so that nothing is lost. What is run is looked at first: every statement must make, or belong to, the object.
 
 use crate::error::Result;
 use crate::sql::{Cursor, Dialect, tokens};
-use crate::target::Unit;
 use crate::target::definition::Routine;
+use crate::target::{Scope, Unit, Work};
 
 use super::contents::RoutineContents;
 use super::fragment::{self, bad, ident};
@@ -23,6 +24,7 @@ fn begins(kind: &str) -> Option<&'static str> {
         "domain" => "DOMAIN",
         "sequence" => "SEQUENCE",
         "materialized_view" => "MATERIALIZED VIEW",
+        "extension" => "EXTENSION",
         _ => return None,
     })
 }
@@ -32,7 +34,12 @@ pub(super) fn create(work: &mut PostgresWork, routine: Routine) -> Result<()> {
     if !matches!(work.unit, Unit::Begin | Unit::Whole) {
         return Err(bad(format!("{} can only be made when the object begins", work.step.into)));
     }
-    let statements = if runs(work, &routine)? { statements(work, &routine)? } else { Vec::new() };
+    let runs = runs(work, &routine)?;
+    if runs && work.step.into.kind == "extension" {
+        extension(work, &routine)?;
+        return keep(work, routine, true);
+    }
+    let statements = if runs { statements(work, &routine)? } else { Vec::new() };
     let embodied = !statements.is_empty();
     if embodied {
         let off = "SET LOCAL check_function_bodies = off";
@@ -42,8 +49,11 @@ pub(super) fn create(work: &mut PostgresWork, routine: Routine) -> Result<()> {
     for statement in &statements {
         tables::run(work, statement, &doing)?;
     }
-    let foreign = !embodied && !matches!(work.dialect(), "postgresql" | "postgres");
-    let dialect = foreign.then(|| work.dialect().to_owned());
+    keep(work, routine, embodied)
+}
+
+fn keep(work: &mut PostgresWork, routine: Routine, embodied: bool) -> Result<()> {
+    let dialect = Some(dialect(work, &routine)).filter(|dialect| !embodied && !is_own(dialect));
     let contents = RoutineContents::new(routine, dialect)?;
     documents::update(work, |kept| {
         kept.embodied = embodied;
@@ -52,13 +62,45 @@ pub(super) fn create(work: &mut PostgresWork, routine: Routine) -> Result<()> {
     })
 }
 
+/// The dialect that the definition is written in: the backup's, or one that an earlier backup has named.
+fn dialect(work: &PostgresWork, routine: &Routine) -> String {
+    let attributes: serde_json::Value = serde_json::from_str(&routine.attributes).unwrap_or_default();
+    let named = attributes.get("dialect").and_then(serde_json::Value::as_str);
+    named.unwrap_or_else(|| work.dialect()).to_owned()
+}
+
+fn is_own(dialect: &str) -> bool {
+    matches!(dialect, "postgresql" | "postgres")
+}
+
+/// What others are built on is made at once, and an abort takes it back; one that is there stays.
+fn extension(work: &mut PostgresWork, routine: &Routine) -> Result<()> {
+    let name = work.step.object.name.clone();
+    let quoted = ident(&name)?;
+    let refused = |why: String| bad(format!("The definition of extension {name} cannot be used: {why}"));
+    let text = fragment::statement(&routine.definition);
+    fragment::whole(text).map_err(refused)?;
+    let (statement, written) =
+        fragment::renamed(text, &quoted, |cursor| creates(cursor, "EXTENSION")).map_err(refused)?;
+    if written.name != name {
+        return Err(refused(format!("it is about `{}`", written.name.escape_debug())));
+    }
+    let there = work.connection.rows("SELECT FROM pg_catalog.pg_extension WHERE extname = $1", &[&name]);
+    let there = there.map_err(|fault| failure::failed(&fault, "Could not look for the extension"))?;
+    if !there.is_empty() {
+        return Ok(());
+    }
+    work.permit(&statement)?;
+    work.execute(&statement, &Scope::Foundation, Some(&format!("DROP EXTENSION IF EXISTS {quoted}")))
+}
+
 pub(super) fn get(work: &mut PostgresWork) -> Result<Option<Routine>> {
     Ok(documents::load(work)?.and_then(|contents| contents.routine).map(RoutineContents::into_routine))
 }
 
 /// Whether the server can run it.
 fn runs(work: &mut PostgresWork, routine: &Routine) -> Result<bool> {
-    if !matches!(work.dialect(), "postgresql" | "postgres") || begins(&work.step.into.kind).is_none() {
+    if !is_own(&dialect(work, routine)) || begins(&work.step.into.kind).is_none() {
         return Ok(false);
     }
     let creates = tokens(&routine.definition, Dialect::Postgresql)
@@ -150,6 +192,9 @@ fn split(definition: &str) -> Vec<String> {
 /// `{"public": false}` among the attributes: not everybody may execute it, as everybody else may.
 fn unpublic(work: &PostgresWork, routine: &Routine, word: &str, own: &Own) -> Result<Option<String>> {
     let attributes: serde_json::Value = serde_json::from_str(&routine.attributes).unwrap_or_default();
+    if !matches!(word, "FUNCTION" | "PROCEDURE" | "AGGREGATE") {
+        return Ok(None);
+    }
     if attributes.get("public").and_then(serde_json::Value::as_bool) != Some(false) {
         return Ok(None);
     }

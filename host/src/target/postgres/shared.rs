@@ -1,6 +1,6 @@
 //! What all units of a job share.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -9,6 +9,8 @@ use crate::error::Result;
 
 use super::connection::Fault;
 use super::failure::failed;
+use super::head::Head;
+use super::newcomers::Newcomers;
 use super::placement::Placement;
 use super::pool::{Lease, Pool};
 
@@ -29,18 +31,24 @@ pub(crate) struct Shared {
     pub(crate) seq: i64,
     /// The SQL dialect of the archive.
     pub(crate) dialect: String,
+    /// Codes of statements that may reach outside the stage.
+    pub(crate) allow: BTreeSet<String>,
+    /// Roles that the switch makes.
+    pub(crate) newcomers: Newcomers,
     abilities: OnceLock<Abilities>,
     /// Partitioned tables, by the schema that they are in and their names: they take no frozen rows.
     partitioned: Mutex<HashSet<(String, String)>>,
 }
 
 impl Shared {
-    pub(crate) fn new(pool: Arc<Pool>, placement: Placement, seq: i64, dialect: &str) -> Self {
+    pub(crate) fn new(pool: Arc<Pool>, placement: Placement, seq: i64, head: &Head) -> Self {
         Self {
             pool,
             placement: Arc::new(placement),
             seq,
-            dialect: dialect.to_owned(),
+            dialect: head.dialect.clone(),
+            allow: head.allow.clone(),
+            newcomers: Newcomers::of(&head.steps),
             abilities: OnceLock::new(),
             partitioned: Mutex::default(),
         }

@@ -96,7 +96,7 @@ impl PostgresStage {
     ) -> Self {
         record.job.status = JobStatus::Running;
         let pool = Pool::new(settings.clone(), &record.job.job);
-        let shared = Arc::new(Shared::new(pool, placement, record.seq, &head.dialect));
+        let shared = Arc::new(Shared::new(pool, placement, record.seq, &head));
         Self { shared, record, head, lock: Mutex::new(lock), apart, settings }
     }
 
@@ -212,7 +212,9 @@ impl Stage for PostgresStage {
         }
         if let Some(schema) = &step.into.schema {
             match placement.number(schema) {
-                Some((number, true)) => self.with(|connection| create_stage(connection, &self.record, schema, number))?,
+                Some((number, true)) => {
+                    self.with(|connection| create_stage(connection, &self.record, schema, number))?
+                }
                 None if self.head.steps.is_empty() => {
                     self.with(|connection| exchange::create_schemas(connection, [schema.as_str()]).map(drop))?;
                 }

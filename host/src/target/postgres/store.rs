@@ -13,7 +13,9 @@ mod journal;
 mod schema;
 
 pub(crate) use deferred::{Deferred, Phase, deferred, forget_deferred, foundations, insert_deferred};
-pub(crate) use exchanges::{Exchanged, Severed, clear_exchanges, exchanges, record, record_severed, severed, take_severed};
+pub(crate) use exchanges::{
+    Exchanged, Severed, clear_exchanges, exchanges, record, record_severed, severed, take_severed,
+};
 pub(crate) use jobs::{
     Record, copy_jobs, delete_job, end_job, find_job, insert_job, jobs, no_job, recorded, set_report, set_status,
 };
@@ -30,7 +32,9 @@ pub(crate) fn ask(connection: &mut Connection, statements: &str) -> Result<Rows>
 
 /// Runs statements of the bookkeeping.
 pub(crate) fn run(connection: &mut Connection, statements: &str) -> Result<()> {
-    connection.batch(statements).map_err(|fault| failed(&fault, "Could not write the bookkeeping in schema `reinstate`"))
+    connection
+        .batch(statements)
+        .map_err(|fault| failed(&fault, "Could not write the bookkeeping in schema `reinstate`"))
 }
 
 /// Something in a transaction of its own.

@@ -83,7 +83,9 @@ impl Switch<'_> {
             survey.bring(item)?;
         }
         survey.give_way_with(owned)?;
-        if let Some(step) = self.steps.iter().find(|step| step.action == Action::Create && existing.contains_key(&step.into)) {
+        if let Some(step) =
+            self.steps.iter().find(|step| step.action == Action::Create && existing.contains_key(&step.into))
+        {
             return Err(created_meanwhile(step));
         }
         survey.follow(connection)?;
@@ -116,7 +118,8 @@ impl Switch<'_> {
                  WHERE attrelid = {}::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''",
                 live.oid
             );
-            let columns = store::ask(connection, &statement)?.into_iter().flatten().flatten().next().unwrap_or_default();
+            let columns =
+                store::ask(connection, &statement)?.into_iter().flatten().flatten().next().unwrap_or_default();
             let doing = format!("Could not add rows to {}", live.identity);
             let statement = format!(
                 "INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {staged}",
@@ -280,7 +283,9 @@ impl<'a> Survey<'a> {
             return Ok(());
         }
         match (there, step) {
-            (None, Some(step)) if step.action != Action::Create && names(step, &item) => return Err(gone(Some(step), &item)),
+            (None, Some(step)) if step.action != Action::Create && names(step, &item) => {
+                return Err(gone(Some(step), &item));
+            }
             (None, _) => {}
             (Some(there), step) => self.give_way(there, step)?,
         }
@@ -336,7 +341,8 @@ impl<'a> Survey<'a> {
     fn give_way_with(&mut self, owned: Vec<(ObjectName, String)>) -> Result<()> {
         for (object, table) in owned {
             let step = self.switch.steps.iter().find(|step| step.into == object && step.action != Action::Skip);
-            let key = ("pg_class".to_owned(), catalog::quoted_name(object.schema.as_deref().unwrap_or_default(), &table));
+            let key =
+                ("pg_class".to_owned(), catalog::quoted_name(object.schema.as_deref().unwrap_or_default(), &table));
             if let (Some(step), Some(item)) = (step, self.live.get(&key).cloned()) {
                 self.give_way(item, Some(step))?;
             }

@@ -76,7 +76,8 @@ pub(crate) fn dependents(connection: &mut Connection, leaving: &[Item]) -> Resul
          WHERE c.conparentid IS NULL OR c.conparentid = 0 ORDER BY d.class, d.oid",
         PARTS.replace("{}", &pairs(&keys(leaving)))
     );
-    let rows = connection.texts(&statement).map_err(|fault| failed(&fault, "Could not read what depends on objects"))?;
+    let rows =
+        connection.texts(&statement).map_err(|fault| failed(&fault, "Could not read what depends on objects"))?;
     let dependent = |row| {
         let mut row = Columns::of(row);
         Dependent { what: row.text(), cut: row.text(), tie: row.maybe() }
@@ -140,7 +141,8 @@ pub(crate) fn following(connection: &mut Connection, leaving: &[Item]) -> Result
          JOIN r ON r.oid = s.stxrelid",
         pairs(&keys(leaving))
     );
-    let rows = connection.texts(&statement).map_err(|fault| failed(&fault, "Could not read what belongs to objects"))?;
+    let rows =
+        connection.texts(&statement).map_err(|fault| failed(&fault, "Could not read what belongs to objects"))?;
     let mut found = Vec::new();
     for row in rows {
         let mut row = Columns::of(row);

@@ -149,7 +149,11 @@ impl<'a> Undo<'a> {
         }
         match documents::obstacle(connection, self.record.seq, self.back)? {
             Some(name) => {
-                let message = format!("{} is not as job {} left it", crate::text::capital(&name.to_string()), self.record.job.job);
+                let message = format!(
+                    "{} is not as job {} left it",
+                    crate::text::capital(&name.to_string()),
+                    self.record.job.job
+                );
                 let message = format!("{message}; jobs that changed it since have to be undone first");
                 Err(Error::new("job.superseded", message).state("The target is unchanged"))
             }

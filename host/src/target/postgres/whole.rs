@@ -47,7 +47,9 @@ impl<'a> Whole<'a> {
     fn renames(&self) -> Vec<(String, String)> {
         let pair = |from: &String, to: &String| (from.clone(), to.clone());
         match (self.record.replaced, self.place) {
-            (true, _) => vec![pair(&self.live, &self.stage), pair(&self.kept, &self.live), pair(&self.stage, &self.kept)],
+            (true, _) => {
+                vec![pair(&self.live, &self.stage), pair(&self.kept, &self.live), pair(&self.stage, &self.kept)]
+            }
             (false, Place::Kept) => vec![pair(&self.kept, &self.live)],
             (false, _) => vec![pair(&self.live, &self.kept)],
         }
@@ -82,10 +84,8 @@ fn not_superseded(whole: &mut Whole<'_>) -> Result<()> {
     });
     match later {
         Some(later) => {
-            let message = format!(
-                "Job {} has changed database `{}` since; it has to be undone first",
-                later.job.job, whole.live
-            );
+            let message =
+                format!("Job {} has changed database `{}` since; it has to be undone first", later.job.job, whole.live);
             Err(Error::new("job.superseded", message).state("The target is unchanged"))
         }
         None => Ok(()),
@@ -104,7 +104,12 @@ pub(crate) fn discard(settings: &Settings, located: &Located) -> Result<()> {
                 // The record would go with the database.
                 store::create(connection)?;
                 let known = store::insert_job(connection, &record.job, None, true)?;
-                return store::end_job(connection, known.seq, JobStatus::Discarded, record.job.report.as_deref().unwrap_or_default());
+                return store::end_job(
+                    connection,
+                    known.seq,
+                    JobStatus::Discarded,
+                    record.job.report.as_deref().unwrap_or_default(),
+                );
             }
             store::set_status(connection, record.seq, JobStatus::Discarded)
         })?;

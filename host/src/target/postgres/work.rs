@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::plan::{Action, Step};
+use crate::sql::reach::{self, Reach};
 use crate::target::definition::{
     Index, Membership, Orphans, Permission, Principal, PrincipalSummary, Routine, Summary, TableDefinition, Token,
 };
@@ -111,8 +112,14 @@ impl PostgresWork {
 
     /// Refuses statements that would reach outside the stage and were not allowed to.
     pub(crate) fn permit(&self, statements: &str) -> Result<()> {
-        let _ = statements;
-        Ok(())
+        let allowed = |code: &str| self.shared.allow.contains(code) || self.shared.allow.contains("all");
+        match reach::examine(statements).into_iter().find(|one| !allowed(one.code)) {
+            Some(Reach { code, message }) => {
+                let message = format!("{message}, which --allow {code} does not allow");
+                Err(Error::new("sql.not_allowed", message).object(&self.step.object))
+            }
+            None => Ok(()),
+        }
     }
 
     fn keep(&mut self, phase: Phase, statements: &str, undo: Option<&str>) -> Result<()> {
@@ -245,8 +252,14 @@ impl Work for PostgresWork {
         match self.when(statements, scope) {
             When::Staged => {
                 self.note(statements);
-                let placed = self.placement.place(&tolerant(&self.step.into.kind, statements))?;
-                self.run(&placed)
+                let (now, later) = self.shared.newcomers.divide(&tolerant(&self.step.into.kind, statements));
+                let placed = self.placement.place(&now)?;
+                self.run(&placed)?;
+                if later.is_empty() {
+                    return Ok(());
+                }
+                let mapped = self.placement.map(&later)?;
+                self.keep(Phase::Last, &mapped, None)
             }
             When::AtOnce => {
                 let undo = undo.map(|undo| self.placement.map(undo)).transpose()?;

@@ -107,8 +107,13 @@ fn further(role: &RoleAttributes) -> Map<String, Value> {
         all.insert("connection_limit".to_owned(), json!(limit));
     }
     if !role.settings.is_empty() {
-        let setting = |(database, name, value): &(Option<String>, String, String)| json!({ "database": database, "name": name, "value": value });
-        all.insert("settings".to_owned(), role.settings.iter().map(setting).collect());
+        let everywhere = role.settings.iter().filter(|(database, ..)| database.is_none());
+        let settings = everywhere.map(|(_, name, value)| (name.clone(), Value::String(plain(value))));
+        all.insert("settings".to_owned(), Value::Object(settings.collect()));
+        let in_one = role.settings.iter().filter(|(database, ..)| database.is_some());
+        let in_one =
+            in_one.map(|(database, name, value)| json!({ "database": database, "name": name, "value": value }));
+        all.insert("database_settings".to_owned(), in_one.collect());
     }
     if let Some(comment) = &role.comment {
         all.insert("comment".to_owned(), json!(comment));
@@ -123,6 +128,27 @@ fn further(role: &RoleAttributes) -> Map<String, Value> {
         all.insert("membership_options".to_owned(), Value::Array(special));
     }
     all
+}
+
+/// A setting's value without the quotes of SQL: one text, or the items of a list, each in double quotes.
+fn plain(value: &str) -> String {
+    let (mut items, mut item, mut quoted) = (Vec::new(), String::new(), false);
+    let mut letters = value.trim().chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\'' if quoted && letters.next_if_eq(&'\'').is_some() => item.push('\''),
+            '\'' => quoted = !quoted,
+            ',' if !quoted => items.push(std::mem::take(&mut item)),
+            ' ' if !quoted => {}
+            letter => item.push(letter),
+        }
+    }
+    if items.is_empty() {
+        return item;
+    }
+    items.push(item);
+    let in_quotes = |item: &String| format!("\"{}\"", item.replace('"', "\"\""));
+    items.iter().map(in_quotes).collect::<Vec<_>>().join(", ")
 }
 
 /// `2099-12-31 00:00:00+00` as RFC 3339; `None` for what never comes.
@@ -208,7 +234,12 @@ mod tests {
         assert_eq!(principal.valid_until.as_deref(), Some("2099-12-31T00:00:00+00:00"));
         let further: Value = serde_json::from_str(&principal.attributes).unwrap();
         assert_eq!(further["superuser"], true);
-        assert_eq!(further["settings"][0]["value"], "'5min'");
+        assert_eq!(further["database_settings"][0]["value"], "'5min'");
+        for (written, meant) in
+            [("'5min'", "5min"), ("'it''s'", "it's"), ("'a', 'B c'", "\"a\", \"B c\""), ("64", "64")]
+        {
+            assert_eq!(plain(written), meant);
+        }
         let memberships = memberships(&attributes);
         assert_eq!((memberships.len(), memberships[0].admin), (1, true));
     }

@@ -70,7 +70,8 @@ pub(crate) fn foundations(connection: &mut Connection, job: i64) -> Result<Vec<D
 }
 
 fn read(connection: &mut Connection, which: &str) -> Result<Vec<Deferred>> {
-    let statement = format!("SELECT id, step, phase, statements, undo FROM reinstate.deferred WHERE {which} ORDER BY id");
+    let statement =
+        format!("SELECT id, step, phase, statements, undo FROM reinstate.deferred WHERE {which} ORDER BY id");
     let deferred = |row| {
         let mut row = Columns::of(row);
         Ok(Deferred {

@@ -95,7 +95,9 @@ pub(crate) fn record_severed(connection: &mut Connection, job: i64, severed: &[S
         let (before, after) = (literal(before), literal(after));
         run(
             connection,
-            &format!("INSERT INTO reinstate.severed(job, relation, before, after) VALUES ({job}, {relation}, {before}, {after})"),
+            &format!(
+                "INSERT INTO reinstate.severed(job, relation, before, after) VALUES ({job}, {relation}, {before}, {after})"
+            ),
         )?;
     }
     Ok(())

@@ -134,8 +134,16 @@ pub(crate) fn delete_job(connection: &mut Connection, seq: i64) -> Result<()> {
 pub(crate) fn copy_jobs(connection: &mut Connection, records: &[Record], elsewhere: &str) -> Result<()> {
     for (record, seq) in records.iter().zip(-i64::try_from(records.len()).unwrap_or(i64::MAX)..) {
         let job = &record.job;
-        let values =
-            [&job.job, text(job.status), &job.started, &job.backup_name, &job.backup_id, &job.archive, &job.plan, &job.settings];
+        let values = [
+            &job.job,
+            text(job.status),
+            &job.started,
+            &job.backup_name,
+            &job.backup_id,
+            &job.archive,
+            &job.plan,
+            &job.settings,
+        ];
         let values: Vec<String> = values.into_iter().map(literal).collect();
         let statement = format!(
             "INSERT INTO reinstate.job(job, status, started, backup_name, backup_id, archive, plan, settings, seq, ended, report, \

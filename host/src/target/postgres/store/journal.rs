@@ -25,7 +25,10 @@ fn unit(number: i64) -> Result<Unit> {
         -2 => Unit::End,
         -3 => Unit::Whole,
         part => Unit::Part(u32::try_from(part).map_err(|_| {
-            Error::new("target.damaged", format!("The journal in schema `reinstate` names a unit {part} that there is not"))
+            Error::new(
+                "target.damaged",
+                format!("The journal in schema `reinstate` names a unit {part} that there is not"),
+            )
         })?),
     })
 }

@@ -29,10 +29,10 @@ fn header(cursor: &mut Cursor<'_>) -> Result<(), String> {
         return Ok(());
     }
     if cursor.accept("COMMENT ON") {
-        if cursor.accept("TABLE") {
+        // `COLUMN schema.table.column`: the column follows the table.
+        if cursor.accept("TABLE") || cursor.accept("COLUMN") {
             return Ok(());
         }
-        // `COLUMN table.column` has the table in another place.
         for kind in ["CONSTRAINT", "TRIGGER", "RULE", "POLICY"] {
             if cursor.accept(kind) {
                 cursor.name()?;
@@ -41,7 +41,10 @@ fn header(cursor: &mut Cursor<'_>) -> Result<(), String> {
         }
         return Err("it comments on something else".to_owned());
     }
-    if cursor.accept("REVOKE ALL ON TABLE") || cursor.accept("GRANT ALL ON TABLE") {
+    if cursor.accept("GRANT") {
+        while !cursor.accept("ON TABLE") {
+            cursor.next().ok_or("it names no table")?;
+        }
         return Ok(());
     }
     cursor.expect("CREATE")?;
@@ -89,6 +92,8 @@ mod tests {
             ("CREATE RULE r AS ON DELETE TO s.t DO INSTEAD NOTHING", "t"),
             ("ALTER TABLE ONLY s.t ADD CONSTRAINT e EXCLUDE USING gist (a WITH &&)", "t"),
             ("COMMENT ON TABLE s.t IS 'x'", "t"),
+            ("COMMENT ON COLUMN s.t.a IS 'x'", "t"),
+            ("GRANT SELECT, UPDATE (a) ON TABLE s.t TO PUBLIC", "t"),
             ("COMMENT ON CONSTRAINT c ON s.t IS 'x'", "t"),
         ];
         for (statement, table) in cases {
