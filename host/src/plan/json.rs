@@ -37,6 +37,7 @@ impl Plan {
         member(&mut out, "target", &self.target);
         members(&mut out, "plugins", &self.plugins);
         member(&mut out, "options", &self.options);
+        member(&mut out, "stage", &self.stage);
         member(&mut out, "schemas", &self.schemas);
         members(&mut out, "steps", &self.steps);
         member(&mut out, "totals", &self.totals);
@@ -80,13 +81,14 @@ fn invalid(fault: &serde_json::Error) -> Error {
 mod tests {
     use super::*;
     use crate::plan::fixture::Sample;
-    use crate::plan::{Finding, Options, Policy};
+    use crate::plan::{Finding, Options, Policy, StageKind};
 
     fn plan() -> Plan {
         let mut sample = Sample::of(&["user ana", "table main.b > table main.a", "table main.a", "graph main.g"]);
         sample.exists(&["table main.a"]);
         sample.options = Options { policy: Policy::Rename, ..Options::default() };
         let mut plan = sample.plan();
+        plan.stage = StageKind::Database;
         plan.findings.push(Finding::warning("odd.name", "\u{1b}[31m \u{202e} \u{e0041} \"é\"", "none"));
         plan
     }
