@@ -8,9 +8,10 @@ use wasmtime::component::{HasSelf, Linker};
 use crate::error::{Error, Result};
 use crate::plugin::bindings::reinstate::plugin::sql::{self, Host, Scope};
 use crate::plugin::bindings::reinstate::plugin::types::{Failure, Finding, Severity};
-use crate::plugin::state::{State, WRITE_COST};
+use crate::plugin::state::{Phase, State, WRITE_COST};
 use crate::plugin::{convert, text::harmless};
 use crate::sql::reach::{self, Reach};
+use crate::target::Work;
 
 /// Allows every code.
 const ALL: &str = "all";
@@ -30,11 +31,19 @@ impl Host for State {
         let scope = convert::scope(scope);
         let bytes = statements.len() + undo.as_ref().map_or(0, String::len);
         let allow = Arc::clone(&self.allow);
-        self.write("sql.execute", bytes, |work| {
-            check(&statements, &allow)?;
-            undo.as_deref().map_or(Ok(()), |undo| check(undo, &allow))?;
+        let execute = |work: &mut dyn Work| {
+            check(&statements, reach::examine(&statements), &allow)?;
+            if let Some(undo) = undo.as_deref() {
+                check(undo, reach::examine_undo(undo, &statements), &allow)?;
+            }
             work.execute(&statements, &scope, undo.as_deref())
-        })
+        };
+        self.used.executed = true;
+        // A part's statements carry its rows or bytes: they are bounded by what was read, as rows are.
+        match self.phase {
+            Phase::Restore(_) => self.call(|state| state.append("sql.execute", bytes, execute)),
+            _ => self.write("sql.execute", bytes, execute),
+        }
     }
 }
 
@@ -51,9 +60,8 @@ fn finding(Reach { code, message }: Reach, allow: &BTreeSet<String>) -> Finding 
 }
 
 /// A plan that was refused has said this before; this stops a plugin that did not ask.
-fn check(statements: &str, allow: &BTreeSet<String>) -> Result<()> {
-    let Some(Reach { code, message }) = reach::examine(statements).into_iter().find(|one| !is_allowed(one.code, allow))
-    else {
+fn check(statements: &str, reaches: Vec<Reach>, allow: &BTreeSet<String>) -> Result<()> {
+    let Some(Reach { code, message }) = reaches.into_iter().find(|one| !is_allowed(one.code, allow)) else {
         return Ok(());
     };
     let start = harmless(statements.trim_start(), SHOWN);
