@@ -8,6 +8,8 @@ pub(crate) mod place;
 pub(crate) mod reach;
 pub(crate) mod reads;
 pub(crate) mod references;
+#[cfg(test)]
+mod samples;
 mod split;
 
 pub(crate) use cursor::Cursor;

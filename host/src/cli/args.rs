@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::error::Result;
 
+use super::environment::shown;
 use super::options::PlanArgs;
 
 mod role;
@@ -200,7 +201,14 @@ pub(super) enum PluginCommand {
 #[derive(Debug, Args)]
 pub(super) struct Into {
     /// The target: sqlite:PATH or postgres://…
-    #[arg(long, value_name = "TARGET", env = "REINSTATE_INTO", default_value = "sqlite:restored.sqlite")]
+    #[arg(
+        long,
+        value_name = "TARGET",
+        env = "REINSTATE_INTO",
+        // It may hold a password.
+        hide_env_values = true,
+        default_value = "sqlite:restored.sqlite"
+    )]
     into: String,
     /// The role to restore as, once connected: whatever is restored belongs to it where the backup names no owner
     #[arg(long, value_name = "NAME")]
@@ -216,9 +224,9 @@ impl Into {
         }
     }
 
-    /// The target as it was written.
-    pub(super) fn written(&self) -> &str {
-        &self.into
+    /// The target as it may be shown.
+    pub(super) fn shown(&self) -> String {
+        shown(&self.location().unwrap_or_else(|_| self.into.clone()))
     }
 }
 

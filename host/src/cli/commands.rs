@@ -202,7 +202,7 @@ fn jobs(into: &str, json: bool) -> Result<u8> {
         ));
     }
     if jobs.is_empty() {
-        line(&format!("{into} knows no jobs"));
+        line(&format!("{} knows no jobs", escape(&environment::shown(into))));
     }
     Ok(0)
 }
@@ -222,7 +222,7 @@ fn listed(job: &Job) -> serde_json::Value {
 
 /// What can be run when a job cannot do what was asked.
 fn look(into: &str) -> impl Fn(Error) -> Error {
-    move |failure| failure.next(format!("reinstate jobs --into {}", quote(into)))
+    move |failure| failure.next(format!("reinstate jobs --into {}", quote(&environment::shown(into))))
 }
 
 fn abort(job: &str, into: &str, json: bool) -> Result<u8> {
@@ -230,7 +230,7 @@ fn abort(job: &str, into: &str, json: bool) -> Result<u8> {
     if json {
         value(&json!({ "job": job, "status": "aborted" }));
     } else {
-        line(&format!("Job {job} is gone; {into} is as it was before"));
+        line(&format!("Job {job} is gone; {} is as it was before", escape(&environment::shown(into))));
     }
     Ok(0)
 }
@@ -246,7 +246,9 @@ fn undo(job: &str, into: &str, json: bool) -> Result<u8> {
             Some(crate::target::JobStatus::Succeeded) => "switched again",
             _ => "taken back",
         };
-        line(&format!("Job {job} is {word}; the other version is kept until: reinstate discard {job} --into {into}"));
+        let into = environment::shown(into);
+        let next = format!("reinstate discard {job} --into {}", escape(&quote(&into)));
+        line(&format!("Job {job} is {word}; the other version is kept until: {next}"));
     }
     Ok(0)
 }

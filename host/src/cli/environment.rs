@@ -34,6 +34,14 @@ pub(super) fn target(location: &str) -> Result<Arc<dyn Target>> {
     }
 }
 
+/// A target's location as it may be shown: without what could be a password. `TARGET` where it cannot be understood.
+pub(super) fn shown(location: &str) -> String {
+    if location.starts_with("sqlite:") {
+        return location.to_owned();
+    }
+    target(location).map_or_else(|_| "TARGET".to_owned(), |target| target.location())
+}
+
 /// What `libpq` reads of a process's surroundings.
 fn postgres_environment() -> postgres::Environment {
     let variables = std::env::vars_os().filter_map(|(name, value)| {

@@ -43,7 +43,7 @@ pub(super) async fn restore(
             let report = carry_out(&restore, Job::New(&plan), json).await;
             finish(&restore, report, json)
         }
-        Err(error) => not_started(error, archive, into.written(), json),
+        Err(error) => not_started(error, archive, &into.shown(), json),
     }
 }
 
@@ -118,7 +118,7 @@ pub(super) async fn resume(job: &str, into: &Into, reading: &ReadArgs, plugins: 
             let report = carry_out(&restore, Job::Interrupted(job), json).await;
             finish(&restore, report, json)
         }
-        Err(error) => not_started(error.next(format!("reinstate jobs --into {}", quote(into.written()))), "", "", json),
+        Err(error) => not_started(error.next(format!("reinstate jobs --into {}", quote(&into.shown()))), "", "", json),
     }
 }
 
@@ -290,5 +290,5 @@ fn succeeded(restore: &Restore, report: &Report) {
     if !report.failed_objects.is_empty() {
         line(&format!("{} failed", counted(report.failed_objects.len() as u64, "object")));
     }
-    line(&format!("To take it back: reinstate undo {job} --into {into}"));
+    line(&format!("To take it back: reinstate undo {job} --into {}", escape(&quote(&into))));
 }

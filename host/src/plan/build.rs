@@ -89,8 +89,13 @@ fn draft(input: &Input<'_>, present: &Present<'_>, stage: StageKind) -> Vec<Step
     let schemas: BTreeSet<&str> = input.objects().filter_map(|(_, object, _)| object.name.schema.as_deref()).collect();
     let used = schemas.iter().map(|schema| options.map.get(*schema).map_or(*schema, String::as_str));
     let renamed = renamed_schema(options, &input.archive.digest, present, used);
-    let rules =
-        Rules { policy: options.policy, stage, renamed_schema: &renamed, identity: input.facts.identity.as_deref() };
+    let rules = Rules {
+        policy: options.policy,
+        stage,
+        renamed_schema: &renamed,
+        is_foreign: input.catalog.layout.is_some(),
+        identity: input.facts.identity.as_deref(),
+    };
     let step = |(_, object, outlook): (usize, &Object, Option<&Outlook>)| {
         let Some((plugin, outlook)) = kinds.plugin(&object.name.kind).zip(outlook) else {
             return skipped(object, options);

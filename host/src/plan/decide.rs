@@ -21,6 +21,8 @@ pub(super) struct Rules<'a> {
     pub(super) renamed_schema: &'a str,
     /// Who restores.
     pub(super) identity: Option<&'a str>,
+    /// The backup is a foreign one: its roles are those of a whole server.
+    pub(super) is_foreign: bool,
 }
 
 /// A step's action, and why.
@@ -51,6 +53,12 @@ pub(super) fn decide(into: &ObjectName, present: &Present<'_>, rules: &Rules<'_>
         _ if is_shared(kind) => {
             (Action::Replace, None, "Made anew in the database that takes the live one's name".to_owned())
         }
+        // Other databases of the server rely on them.
+        Policy::None if rules.is_foreign && matches!(kind.as_str(), "user" | "role") => (
+            Action::Skip,
+            None,
+            format!("The server has the {kind}, which stays as it is; --policy replace changes it"),
+        ),
         Policy::None => (Action::Create, None, format!("The name is taken by the existing {kind}")),
         Policy::Replace => {
             (Action::Replace, None, format!("Replaces the existing {kind}, which is kept until discard"))

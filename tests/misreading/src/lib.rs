@@ -232,8 +232,8 @@ impl Handler for Misreading {
         let statements = statements.as_str();
         match object.source.name.as_str() {
             "read the archive" => drop(archive::members()),
-            "part" => sql::execute(statements, &Scope::PartOf(name("whole")), Some("DROP"))?,
-            "undo" => sql::execute("SELECT 1", &Scope::Foundation, Some(statements))?,
+            "part" => sql::execute(statements, &Scope::PartOf(name("whole")), Some("DROP INDEX i"))?,
+            "undo" => sql::execute("CREATE TYPE t", &Scope::Foundation, Some(statements))?,
             "examine for ever" => loop {
                 black_box(sql::examine(statements));
             },

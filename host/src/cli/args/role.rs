@@ -6,11 +6,17 @@ use crate::error::{Error, Result};
 /// location names another one.
 pub(super) fn with_role(location: &str, role: &str) -> Result<String> {
     let misuse = |message: String| Err(Error::new("usage", message).next("reinstate help restore"));
-    if !["postgres://", "postgresql://"].iter().any(|scheme| location.starts_with(scheme)) {
-        return misuse(format!("--role is for targets written postgres://…, and this one is `{location}`"));
-    }
+    let rest = location.strip_prefix("postgres:").or_else(|| location.strip_prefix("postgresql:"));
+    // The location is not repeated: there may be a password in it.
+    let Some(rest) = rest else {
+        return misuse("--role is for targets written postgres://…, and this is another one".to_owned());
+    };
     if role.is_empty() || role.contains('\0') {
         return misuse("--role wants the name of a role".to_owned());
+    }
+    if !rest.starts_with("//") {
+        // Words of KEY=VALUE, of which the last of a name counts.
+        return Ok(format!("{location} role='{}'", role.replace('\\', "\\\\").replace('\'', "\\'")));
     }
     let query = location.split_once('?').map(|(_, query)| query);
     if query.is_some_and(|query| query.split('&').any(|parameter| parameter.starts_with("role="))) {
@@ -48,6 +54,8 @@ mod tests {
             ("postgresql://h/db?sslmode=require", "app", "postgresql://h/db?sslmode=require&role=app"),
             ("postgres://h/db?", "a b&c=d", "postgres://h/db?role=a%20b%26c%3Dd"),
             ("postgres:///db", "größe", "postgres:///db?role=gr%C3%B6%C3%9Fe"),
+            ("postgres:service=shop", "it's", "postgres:service=shop role='it\\'s'"),
+            ("postgres:", "app", "postgres: role='app'"),
         ] {
             assert_eq!(with_role(location, role).unwrap(), expected);
         }

@@ -31,8 +31,10 @@ impl Host for State {
         let bytes = statements.len() + undo.as_ref().map_or(0, String::len);
         let allow = Arc::clone(&self.allow);
         self.write("sql.execute", bytes, |work| {
-            check(&statements, &allow)?;
-            undo.as_deref().map_or(Ok(()), |undo| check(undo, &allow))?;
+            check(&statements, reach::examine(&statements), &allow)?;
+            if let Some(undo) = undo.as_deref() {
+                check(undo, reach::examine_undo(undo, &statements), &allow)?;
+            }
             work.execute(&statements, &scope, undo.as_deref())
         })
     }
@@ -51,9 +53,8 @@ fn finding(Reach { code, message }: Reach, allow: &BTreeSet<String>) -> Finding 
 }
 
 /// A plan that was refused has said this before; this stops a plugin that did not ask.
-fn check(statements: &str, allow: &BTreeSet<String>) -> Result<()> {
-    let Some(Reach { code, message }) = reach::examine(statements).into_iter().find(|one| !is_allowed(one.code, allow))
-    else {
+fn check(statements: &str, reaches: Vec<Reach>, allow: &BTreeSet<String>) -> Result<()> {
+    let Some(Reach { code, message }) = reaches.into_iter().find(|one| !is_allowed(one.code, allow)) else {
         return Ok(());
     };
     let start = harmless(statements.trim_start(), SHOWN);

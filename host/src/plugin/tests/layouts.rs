@@ -208,15 +208,16 @@ fn statements_run_in_their_scope() {
     let (done, staged, _) = begin("part", "CREATE INDEX i", &surroundings());
     done.unwrap();
     let whole = ObjectName::new("misread", Some("main"), "whole");
-    let expected = ("CREATE INDEX i".to_owned(), Scope::PartOf(whole), Some("DROP".to_owned()));
+    let expected = ("CREATE INDEX i".to_owned(), Scope::PartOf(whole), Some("DROP INDEX i".to_owned()));
     assert_eq!(staged.0.lock().unwrap().0, [expected]);
 }
 
 #[test]
 fn sql_is_refused_where_nothing_may_be_written_and_without_a_grant() {
-    let error = reader().plan(&[misread("execute in plan", "x")], &surroundings(), &Cancel::default()).unwrap_err();
+    let error =
+        reader().plan(&[misread("execute in plan", "CREATE TYPE t")], &surroundings(), &Cancel::default()).unwrap_err();
     assert_eq!(error.code(), "plugin.write_refused");
-    let (done, _, mut session) = begin("execute in verify", "x", &surroundings());
+    let (done, _, mut session) = begin("execute in verify", "CREATE TYPE t", &surroundings());
     done.unwrap();
     assert_eq!(session.verify().unwrap_err().code(), "plugin.write_refused");
     let options = PluginOptions { grants: vec!["tables".to_owned()], ..options() };
@@ -224,15 +225,15 @@ fn sql_is_refused_where_nothing_may_be_written_and_without_a_grant() {
     let source = Arc::new(Memory { bytes: LINES, fails: None });
     let session = plugin.session_over(misread("x", "x"), &surroundings(), source, true, Cancel::default());
     assert_eq!(session.err().unwrap().code(), "plugin.not_granted");
-    let (done, _, _) = begin("examine for ever", "x", &surroundings());
+    let (done, _, _) = begin("examine for ever", "CREATE TYPE t", &surroundings());
     assert_eq!(done.unwrap_err().code(), "plugin.hostcall_limit");
-    let (done, _, _) = begin("read the archive", "x", &surroundings());
+    let (done, _, _) = begin("read the archive", "CREATE TYPE t", &surroundings());
     assert_eq!(done.unwrap_err().code(), "plugin.out_of_scope");
 }
 
 #[test]
 fn rows_that_are_counted_when_a_part_ends_are_counted() {
-    let (done, _, mut session) = begin("x", "x", &surroundings());
+    let (done, _, mut session) = begin("x", "CREATE TYPE t", &surroundings());
     done.unwrap();
     assert_eq!(session.restore(0).unwrap(), Counts { rows: 3, bytes: 6 });
     let fewer = Statements::default();

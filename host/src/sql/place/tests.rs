@@ -1,9 +1,7 @@
 //! Cases of placing, and every statement of real dumps.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use super::*;
+use crate::sql::samples;
 
 /// `t` and `My Schema` go elsewhere; `t.moved` to a third schema.
 struct Elsewhere;
@@ -235,29 +233,12 @@ fn hostile_statements_take_linear_time() {
     }
 }
 
-/// Archives of a collection beside the checkout, where there is one.
-fn real_archives() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/pg/archives");
-    let folders = std::fs::read_dir(root).into_iter().flatten().flatten();
-    let archives = folders.flat_map(|folder| std::fs::read_dir(folder.path()).into_iter().flatten().flatten());
-    archives.map(|archive| archive.path()).filter(|path| path.extension().is_none_or(|end| end != "sql")).collect()
-}
-
-/// The statements of an archive, where the system's `pg_restore` reads it.
-fn script(archive: &Path) -> Option<String> {
-    let output = Command::new("pg_restore").args(["--schema-only", "-f", "-"]).arg(archive).output().ok()?;
-    let script = output.status.success().then(|| String::from_utf8(output.stdout).ok()).flatten()?;
-    // These lines are for psql.
-    Some(script.lines().filter(|line| !line.starts_with("\\")).map(|line| format!("{line}\n")).collect())
-}
-
 #[test]
 fn statements_of_real_dumps_stay_as_they_are() {
-    for archive in real_archives() {
-        let Some(script) = script(&archive) else { continue };
-        assert_eq!(place(&script, &Identity).unwrap(), script, "{}", archive.display());
+    for (archive, script) in samples::scripts() {
+        assert_eq!(place(&script, &Identity).unwrap(), script, "{archive}");
         for statement in crate::sql::split(&script).unwrap() {
-            assert_eq!(place(statement, &Identity).unwrap(), statement, "{}", archive.display());
+            assert_eq!(place(statement, &Identity).unwrap(), statement, "{archive}");
         }
     }
 }

@@ -40,9 +40,9 @@ pub(super) struct TableContents {
     /// Its references, which wait for the keys of the tables they refer to, too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) foreign_keys: Vec<ForeignKey>,
-    /// The column that the server numbers, and the last number it has given.
+    /// The column that the server numbers, and the last number that was given, where the archive says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) numbered: Option<(String, i64)>,
+    pub(super) numbered: Option<(String, Option<i64>)>,
     /// The table that it is a partition of, as `ALTER TABLE` writes it, and its bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) partition: Option<(String, String)>,

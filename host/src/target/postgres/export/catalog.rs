@@ -27,7 +27,6 @@ pub(super) struct Catalog {
     /// What stands for what: a row type for its table, a rule for its view, a default for its table.
     owners: HashMap<Key, usize>,
     depends: HashMap<usize, BTreeSet<usize>>,
-    names: HashMap<ObjectName, usize>,
     /// Sequences that are the numbering of a table.
     pub(super) absorbed: BTreeSet<Key>,
     /// The number of `pg_class` among the catalogs.
@@ -112,11 +111,10 @@ impl Catalog {
             source.batch(&format!("LOCK TABLE ONLY {} IN ACCESS SHARE MODE", some.join(", ONLY ")))?;
         }
         let owners = items.iter().enumerate().map(|(at, item)| (item.key, at)).collect();
-        let names = items.iter().enumerate().map(|(at, item)| (item.name.clone(), at)).collect();
         let rows = source.ask("SELECT 'pg_class'::regclass::oid", &[])?;
         let relations = rows.first().map_or(0, |row| row.get(0));
         let absorbed = BTreeSet::new();
-        Ok(Self { items, owners, depends: HashMap::new(), names, absorbed, relations })
+        Ok(Self { items, owners, depends: HashMap::new(), absorbed, relations })
     }
 
     /// Reads what depends on what.
@@ -169,12 +167,6 @@ impl Catalog {
         let needed = self.depends.get(own).into_iter().flatten().map(|at| &self.items[*at]);
         let needed = needed.filter(|item| item.key != key && !self.absorbed.contains(&item.key));
         needed.map(|item| item.name.clone()).collect::<BTreeSet<_>>().into_iter().collect()
-    }
-
-    /// The object of that name.
-    pub(super) fn find(&self, kind: &str, schema: Option<&str>, name: &str) -> Option<&Item> {
-        let wanted = ObjectName::new(kind, schema, name);
-        self.names.get(&wanted).map(|at| &self.items[*at])
     }
 
     /// The object of that number.

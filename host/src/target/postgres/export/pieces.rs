@@ -88,8 +88,8 @@ const RULES: &str = "
 const SECURITY: &str = "
     SELECT c.oid, word, format('ALTER TABLE ONLY %I.%I %s ROW LEVEL SECURITY', n.nspname, c.relname, word)
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
-        LATERAL (VALUES ('ENABLE', c.relrowsecurity), ('FORCE', c.relforcerowsecurity)) AS w(word, is)
-    WHERE w.is AND {OWN} ORDER BY c.oid, word";
+        LATERAL (VALUES ('ENABLE', c.relrowsecurity), ('FORCE', c.relforcerowsecurity)) AS w(word, holds)
+    WHERE w.holds AND {OWN} ORDER BY c.oid, word";
 
 /// Those of named roles are refused elsewhere: their roles are made in the switch.
 const POLICIES: &str = "

@@ -119,9 +119,9 @@ impl Sequence {
         self.owner.is_some() && (!self.identity.is_empty() || (self.is_key && self.is_simple()))
     }
 
-    /// The largest number that was given, where there is one.
+    /// The largest number that was given; 0 when none was.
     pub(super) fn last_number(&self) -> Option<i64> {
-        self.called.then_some(self.last).or((self.last > 1).then_some(self.last - 1))
+        Some(if self.called { self.last } else { self.last - 1 })
     }
 
     /// Only its own numbers are taken: `GENERATED ALWAYS`.

@@ -47,7 +47,7 @@ pub(super) fn create(work: &mut PostgresWork, table: &str, definition: TableDefi
     );
     run(work, &statement, &format!("PostgreSQL does not take table {}", place.live))?;
     let contents = TableContents {
-        numbered: numbered.map(|column| (column, definition.last_number.unwrap_or_default())),
+        numbered: numbered.map(|column| (column, definition.last_number)),
         primary_key: definition.primary_key,
         uniques: definition.uniques,
         foreign_keys: definition.foreign_keys,

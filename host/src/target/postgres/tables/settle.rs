@@ -11,7 +11,7 @@ use super::super::contents::{Contents, TableContents};
 use super::super::fragment::{bad, ident, idents};
 use super::super::work::PostgresWork;
 use super::super::{documents, failure};
-use super::{called, cut, other, place, run};
+use super::{Place, called, cut, other, place, run};
 
 /// What the advisory lock of circles is about: `reinstate` in bytes, as far as they fit.
 const CIRCLES: i64 = 0x7265_696e_7374_6174;
@@ -69,23 +69,28 @@ fn keys(work: &mut PostgresWork, table: &str, waits: &mut TableContents) -> Resu
         run(work, &add, &doing("a unique constraint"))?;
     }
     if let Some((column, last)) = waits.numbered.take() {
-        // Behind the largest number that is there, and behind the largest that ever was.
-        let number = format!(
-            "SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence($1, $2), n)
-             FROM (SELECT greatest(max({0}), $3) AS n FROM {1}) AS s WHERE n > 0",
-            ident(&column)?,
-            place.sql
-        );
-        work.connection
-            .rows(&number, &[&place.sql, &column, &last])
-            .map(drop)
-            .map_err(|fault| failure::failed(&fault, &doing("the numbering")))?;
+        number(work, &place, &column, last)?;
     }
     if let Some((parent, bound)) = waits.partition.take() {
         let attach = format!("ALTER TABLE {parent} ATTACH PARTITION {} {bound}", place.sql);
         run(work, &attach, &doing("a partition"))?;
     }
     Ok(())
+}
+
+/// A PostgreSQL archive says where the numbering stood. Other systems number behind the largest number that is there or ever was.
+fn number(work: &mut PostgresWork, place: &Place, column: &str, last: Option<i64>) -> Result<()> {
+    let exact = last.is_some() && matches!(work.dialect(), "postgresql" | "postgres");
+    let largest =
+        if exact { "$3::bigint".to_owned() } else { format!("greatest(max({})::bigint, $3::bigint)", ident(column)?) };
+    let from = if exact { String::new() } else { format!(" FROM {}", place.sql) };
+    let number = format!(
+        "SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence($1::text, $2::text), n)
+         FROM (SELECT {largest} AS n{from}) AS s WHERE n > 0"
+    );
+    let done = work.connection.rows(&number, &[&place.sql, &column, &last]);
+    done.map(drop)
+        .map_err(|fault| failure::failed(&fault, &format!("Could not make the numbering of table {}", place.live)))
 }
 
 fn constraint(what: &str, key: &Key) -> Result<String> {

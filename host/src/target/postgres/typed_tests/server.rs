@@ -75,6 +75,11 @@ impl Server {
         Settings { config, tls: Tls::Off, role: None, location: format!("postgres://{database}") }
     }
 
+    /// Where its socket is.
+    pub(super) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     pub(super) fn connect(&self, database: &str) -> Connection {
         Connection::open(&self.settings(database)).unwrap()
     }

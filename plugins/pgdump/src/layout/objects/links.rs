@@ -27,6 +27,7 @@ pub(super) fn link(drafts: &mut [Draft], entries: &[Entry], of_entry: &[Option<u
     let mut linker = Linker {
         partitions: Partitions::of(drafts, entries),
         fills: fills(drafts, entries),
+        extensions: extensions(drafts, entries),
         left: MOST,
         drafts,
         entries,
@@ -56,12 +57,19 @@ fn fills(drafts: &[Draft], entries: &[Entry]) -> HashMap<u32, u32> {
     fills
 }
 
+/// The extensions.
+fn extensions(drafts: &[Draft], entries: &[Entry]) -> Vec<u32> {
+    let is_extension = |draft: &Draft| entries[draft.entry as usize].desc == "EXTENSION";
+    drafts.iter().enumerate().filter(|(_, draft)| is_extension(draft)).map(|(at, _)| at as u32).collect()
+}
+
 struct Linker<'a> {
     drafts: &'a mut [Draft],
     entries: &'a [Entry],
     of_entry: &'a [Option<u32>],
     partitions: Partitions,
     fills: HashMap<u32, u32>,
+    extensions: Vec<u32>,
     left: usize,
 }
 
@@ -94,6 +102,10 @@ impl Linker<'_> {
             std::iter::once(&draft.entry).chain(&draft.rows).chain(draft.large.first().map(|(entry, _)| entry));
         let named = entries.flat_map(|entry| &self.entries[*entry as usize].depends);
         let mut needs: Vec<u32> = named.filter_map(|entry| self.of_entry[*entry as usize]).collect();
+        // A dump does not say what is built on an extension's own types and operators.
+        if !matches!(self.entry(at).desc.as_str(), "EXTENSION" | "SCHEMA") {
+            needs.extend(&self.extensions);
+        }
         let Some(Of::Draft(of)) = draft.of else {
             needs.extend(self.owner_of_sequence(at));
             return needs;
