@@ -49,7 +49,9 @@ impl Server {
         let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("a port").port();
         let server = Self { folder, data, port };
         let mut initdb = server.tool("initdb");
-        run(initdb.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N", "-D"]).arg(&server.data));
+        run(initdb
+            .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N", "-D"])
+            .arg(&server.data));
         let file = server.data.join("postgresql.conf");
         let own = format!(
             "\nunix_socket_directories = '{}'\nport = {port}\nlisten_addresses = '127.0.0.1'\nshared_buffers = 32MB\n{configuration}\n",
@@ -235,7 +237,11 @@ impl Client {
     pub fn copy_out(&self, statement: &str) -> Vec<u8> {
         use futures_util::StreamExt as _;
         self.runtime.block_on(async {
-            let stream = self.client.copy_out(statement).await.unwrap_or_else(|error| panic!("{}: {statement}", describe(&error)));
+            let stream = self
+                .client
+                .copy_out(statement)
+                .await
+                .unwrap_or_else(|error| panic!("{}: {statement}", describe(&error)));
             let mut stream = std::pin::pin!(stream);
             let mut bytes = Vec::new();
             while let Some(piece) = stream.next().await {
@@ -248,7 +254,9 @@ impl Client {
 
 /// The server's own words.
 fn describe(error: &tokio_postgres::Error) -> String {
-    error.as_db_error().map_or_else(|| error.to_string(), |error| format!("{} ({})", error.message(), error.code().code()))
+    error
+        .as_db_error()
+        .map_or_else(|| error.to_string(), |error| format!("{} ({})", error.message(), error.code().code()))
 }
 
 /// Where PostgreSQL's programs are: what `REINSTATE_PG_BIN` says, the newest of the system's, or where a shell finds them.

@@ -17,8 +17,7 @@ const SETTINGS: &str = "SET client_encoding = 'UTF8'; SET timezone = 'UTC'; SET 
     SET xmloption = content; SET enable_indexscan = off; SET enable_bitmapscan = off; SET enable_indexonlyscan = off;";
 
 /// Schemas of users; the bookkeeping of restores is nobody's content.
-const NAMESPACES: &str =
-    "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND n.nspname !~ '^reinstate'";
+const NAMESPACES: &str = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND n.nspname !~ '^reinstate'";
 
 /// Definitions: the section, and a query of names and values.
 const OBJECTS: [(&str, &str); 19] = [
@@ -261,7 +260,8 @@ fn as_text(value: &Value) -> Option<String> {
 pub fn differences(one: &Content, other: &Content, sections: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for (section, objects) in one {
-        let Some(others) = other.get(section).filter(|_| sections.is_empty() || sections.contains(&section.as_str())) else {
+        let Some(others) = other.get(section).filter(|_| sections.is_empty() || sections.contains(&section.as_str()))
+        else {
             continue;
         };
         for name in objects.keys().chain(others.keys().filter(|name| !objects.contains_key(*name))) {

@@ -57,7 +57,12 @@ fn scripts() -> Vec<Script<'static>> {
         ),
         (9, "CREATE SCHEMA fresh", Scope::Database, Some("DROP SCHEMA fresh")),
         (10, "CREATE VIEW fresh.w AS SELECT t.id FROM public.t", Scope::Itself, None),
-        (11, "COMMENT ON SCHEMA public IS 'restored'", Scope::Database, Some("COMMENT ON SCHEMA public IS 'standard public schema'")),
+        (
+            11,
+            "COMMENT ON SCHEMA public IS 'restored'",
+            Scope::Database,
+            Some("COMMENT ON SCHEMA public IS 'standard public schema'"),
+        ),
     ]
 }
 

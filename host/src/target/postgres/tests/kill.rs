@@ -26,10 +26,25 @@ fn steps(kind: StageKind) -> Vec<Step> {
 
 fn scripts() -> Vec<Script<'static>> {
     vec![
-        (1, "CREATE TABLE public.t (x integer PRIMARY KEY); INSERT INTO public.t SELECT generate_series(1, 100)", Scope::Itself, None),
-        (2, "CREATE TABLE public.n (x integer); INSERT INTO public.n SELECT generate_series(1, 100)", Scope::Itself, None),
+        (
+            1,
+            "CREATE TABLE public.t (x integer PRIMARY KEY); INSERT INTO public.t SELECT generate_series(1, 100)",
+            Scope::Itself,
+            None,
+        ),
+        (
+            2,
+            "CREATE TABLE public.n (x integer); INSERT INTO public.n SELECT generate_series(1, 100)",
+            Scope::Itself,
+            None,
+        ),
         (3, "CREATE EXTENSION hstore WITH SCHEMA public", Scope::Foundation, Some("DROP EXTENSION hstore")),
-        (4, "COMMENT ON SCHEMA public IS 'restored'", Scope::Database, Some("COMMENT ON SCHEMA public IS 'standard public schema'")),
+        (
+            4,
+            "COMMENT ON SCHEMA public IS 'restored'",
+            Scope::Database,
+            Some("COMMENT ON SCHEMA public IS 'standard public schema'"),
+        ),
     ]
 }
 
@@ -75,7 +90,8 @@ fn victim() {
 
 fn killed(place: &Place, kind: StageKind, point: &str) -> bool {
     let mut victim = Command::new(std::env::current_exe().unwrap());
-    let url = format!("postgres://postgres@/{}?host={}&port={}", place.database, place.server.socket(), place.server.port);
+    let url =
+        format!("postgres://postgres@/{}?host={}&port={}", place.database, place.server.socket(), place.server.port);
     victim
         .args(["--exact", "target::postgres::tests::kill::victim", "--ignored"])
         .env(PLACE, url)
@@ -190,7 +206,10 @@ fn a_server_that_dies_loses_rows_and_journal_alike() {
         work(&*stage, &plan.steps[..2], &scripts()).unwrap();
         let mut open = stage.open(&plan.steps[2], Unit::Whole).unwrap();
         place.server.control_now("restart");
-        assert_eq!(code(open.execute("CREATE EXTENSION hstore WITH SCHEMA public", &Scope::Foundation, None)), "target.connection_lost");
+        assert_eq!(
+            code(open.execute("CREATE EXTENSION hstore WITH SCHEMA public", &Scope::Foundation, None)),
+            "target.connection_lost"
+        );
         drop(open);
         drop(stage.interrupt());
         let stage = target.resume(JOB).unwrap();
