@@ -183,7 +183,7 @@ fn record(stage: &Settings, job: &Job, live: &str, replaced: bool, head: &Head) 
 }
 
 /// Drops stages that nobody can go on with: their job was killed before it was recorded, or has ended.
-fn sweep(settings: &Settings, connection: &mut Connection, live: &str) -> Result<()> {
+pub(super) fn sweep(settings: &Settings, connection: &mut Connection, live: &str) -> Result<()> {
     let ended: Vec<String> = match Connection::open(settings) {
         Ok(mut here) => store::recorded(&mut here)?.into_iter().map(|record| record.job.job).collect(),
         Err(_) => Vec::new(),

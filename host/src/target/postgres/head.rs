@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::plan::{Plan, StageKind, Step};
+use crate::plan::{Action, Plan, StageKind, Step};
 
 /// What we need of a plan.
 #[derive(Debug, Clone, Default)]
@@ -33,5 +33,11 @@ impl Head {
     /// Schemas of the target that the steps' objects live in.
     pub(crate) fn target_schemas(&self) -> BTreeSet<&str> {
         self.steps.iter().filter_map(|step| step.into.schema.as_deref()).collect()
+    }
+
+    /// Schemas that the job makes, by the archive's names and the target's.
+    pub(crate) fn made_schemas(&self) -> Vec<(String, String)> {
+        let made = self.steps.iter().filter(|step| step.into.kind == "schema" && step.action != Action::Skip);
+        made.map(|step| (step.object.name.clone(), step.into.name.clone())).collect()
     }
 }

@@ -20,7 +20,7 @@ pub(crate) fn literal(text: &str) -> String {
 }
 
 /// Kinds whose names are those of other objects, or are in no namespace: they are where the object they hang on is.
-const HANGING: [&str; 19] = [
+const HANGING: [&str; 24] = [
     "check_constraint",
     "comment",
     "constraint",
@@ -33,12 +33,17 @@ const HANGING: [&str; 19] = [
     "materialized_view_rows",
     "policy",
     "privileges",
+    "publication_table",
+    "publication_tables_in_schema",
     "row_security",
     "rule",
     "security_label",
+    "sequence_owned_by",
     "sequence_value",
     "statistics_data",
+    "subscription_table",
     "table_attach",
+    "table_rows",
     "trigger",
 ];
 

@@ -122,12 +122,17 @@ fn take_back(connection: &mut Connection, one: &Deferred) -> Result<()> {
 pub(crate) fn discard(connection: &mut Connection, record: &Record) -> Result<()> {
     let undone = record.job.status == JobStatus::Undone;
     let hidden = hidden(connection, record)?;
-    let deferred = store::deferred(connection, record.seq)?;
+    let (deferred, foundations) =
+        (store::deferred(connection, record.seq)?, store::foundations(connection, record.seq)?);
     free(connection, &hidden)?;
     store::write(connection, |connection| {
         documents::discard(connection, record.seq)?;
-        // Roles of an undone switch own what is dropped below.
-        let over = deferred.iter().filter(|one| !undone || one.phase != Phase::Roles).map(|one| one.id);
+        // Roles of an undone switch own what is dropped below, and foundations are below it: they go last. Of a switch that stays, they stay.
+        let over = deferred.iter().chain(&foundations).filter(|one| {
+            let last = matches!(one.phase, Phase::Roles | Phase::Foundation);
+            !(undone && last)
+        });
+        let over = over.map(|one| one.id);
         store::run(connection, &format!("DELETE FROM reinstate.deferred WHERE id = ANY({})", store::numbers(over)))?;
         store::clear_exchanges(connection, record.seq)?;
         failpoint::hit("postgres.discard.mark");
@@ -141,6 +146,8 @@ pub(crate) fn sweep(connection: &mut Connection, record: &Record) -> Result<()> 
     let hidden = hidden(connection, record)?;
     drop_schemas(connection, &hidden, "postgres.discard.some")?;
     let deferred = store::deferred(connection, record.seq)?;
+    let foundations = store::foundations(connection, record.seq)?;
+    foundations.iter().rev().try_for_each(|one| take_back(connection, one))?;
     store::write(connection, |connection| {
         undo::drop_roles(connection, &deferred)?;
         store::forget_deferred(connection, record.seq, None)?;

@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) dialect: String,
     /// Codes of statements that may reach outside the stage.
     pub(crate) allow: BTreeSet<String>,
+    /// Schemas that the job makes, by the archive's names and the target's.
+    pub(crate) schemas: Vec<(String, String)>,
     /// Roles that the switch makes.
     pub(crate) newcomers: Newcomers,
     abilities: OnceLock<Abilities>,
@@ -48,6 +50,7 @@ impl Shared {
             seq,
             dialect: head.dialect.clone(),
             allow: head.allow.clone(),
+            schemas: head.made_schemas(),
             newcomers: Newcomers::of(&head.steps),
             abilities: OnceLock::new(),
             partitioned: Mutex::default(),

@@ -25,6 +25,7 @@ use super::shared::Shared;
 use super::store::{self, Record};
 use super::switch::{Run, Switch};
 use super::work::PostgresWork;
+use super::{facts, meanwhile};
 
 /// The stage of one job.
 pub(crate) struct PostgresStage {
@@ -69,6 +70,7 @@ impl PostgresStage {
         for discarded in store::jobs(connection)?.iter().filter(|known| known.job.status == JobStatus::Discarded) {
             removal::sweep(connection, discarded)?;
         }
+        super::apart::sweep(settings, connection, settings.name())?;
         Self::open_beside(settings, record, head, lock)
     }
 
@@ -131,6 +133,12 @@ impl PostgresStage {
             None => work(self.lock().connection()),
             Some(_) => work(&mut *self.shared.pool.lease()?),
         }
+    }
+
+    /// What has been changed in the live database since the job was planned.
+    fn changed_meanwhile(&self) -> Result<Vec<Finding>> {
+        let live = self.apart.as_ref().map_or(&self.settings, |apart| &apart.live);
+        Ok(meanwhile::findings(&facts::inspect(live)?, &self.head.steps, self.apart.is_some()))
     }
 
     fn switch_of<'a>(&'a self, steps: &'a [Step]) -> Switch<'a> {
@@ -230,7 +238,11 @@ impl Stage for PostgresStage {
 
     fn rehearse(&self, steps: &[Step]) -> Result<Vec<Finding>> {
         failpoint::hit("postgres.rehearse");
-        let mut findings = self.analyze()?;
+        let mut findings = self.changed_meanwhile()?;
+        if !findings.is_empty() {
+            return Ok(findings);
+        }
+        findings.extend(self.analyze()?);
         findings.extend(match &self.apart {
             None => rehearse(self.lock().connection(), &self.switch_of(steps))?,
             Some(apart) if apart.prepared => Vec::new(),

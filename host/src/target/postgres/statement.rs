@@ -1,12 +1,16 @@
 //! What the target must know of a guest's statements: what they tie together, create by the way, or set.
 
+use std::borrow::Cow;
+
 use crate::sql::{Dialect, Token, TokenKind, tokens};
 
 const DIALECT: Dialect = Dialect::Postgresql;
 
-/// A statement's tokens; none of one that cannot be cut, which the server refuses by itself.
-fn cut(statements: &str) -> Vec<Token<'_>> {
-    tokens(statements, DIALECT).unwrap_or_default()
+/// Statements, cut into tokens once.
+pub(super) struct Statements<'a> {
+    text: &'a str,
+    /// None of a text that cannot be cut, which the server refuses by itself.
+    tokens: Vec<Token<'a>>,
 }
 
 fn are_words(tokens: &[Token<'_>], words: &[&str]) -> bool {
@@ -21,14 +25,15 @@ fn qualified(tokens: &[Token<'_>]) -> Option<(String, String)> {
     found.then(|| Some((schema.name(DIALECT)?, name.name(DIALECT)?)))?
 }
 
-/// Tables that statements alter, or tie to others: that foreign keys refer to, that partitions are attached to, that are inherited.
-pub(super) fn ties(statements: &str) -> Vec<(String, String)> {
-    let tokens = cut(statements);
-    let mut found = Vec::new();
-    for at in 0..tokens.len() {
-        let rest = &tokens[at..];
-        let behind = [
-            &["alter", "table", "if", "exists", "only"][..],
+impl<'a> Statements<'a> {
+    pub(super) fn of(text: &'a str) -> Self {
+        Self { text, tokens: tokens(text, DIALECT).unwrap_or_default() }
+    }
+
+    /// Tables that statements alter, or tie to others: that foreign keys refer to, that partitions are attached to, that are inherited.
+    pub(super) fn ties(&self) -> Vec<(String, String)> {
+        const BEFORE: [&[&str]; 8] = [
+            &["alter", "table", "if", "exists", "only"],
             &["alter", "table", "if", "exists"],
             &["alter", "table", "only"],
             &["alter", "table"],
@@ -37,52 +42,65 @@ pub(super) fn ties(statements: &str) -> Vec<(String, String)> {
             &["references"],
             &["inherit"],
         ];
-        let words = behind.into_iter().find(|words| are_words(rest, words));
-        found.extend(words.and_then(|words| qualified(&rest[words.len()..])));
-        if are_words(rest, &["inherits"]) {
-            let parents = rest[1..].split(|token| matches!(token.text, "(" | ",")).skip(1);
-            found.extend(parents.map_while(qualified));
+        let mut found = Vec::new();
+        for at in 0..self.tokens.len() {
+            let rest = &self.tokens[at..];
+            let words = BEFORE.into_iter().find(|words| are_words(rest, words));
+            found.extend(words.and_then(|words| qualified(&rest[words.len()..])));
+            if are_words(rest, &["inherits"]) {
+                let parents = rest[1..].split(|token| matches!(token.text, "(" | ",")).skip(1);
+                found.extend(parents.map_while(qualified));
+            }
         }
+        found
     }
-    found
-}
 
-/// Whether a table is created that only its partitions hold rows of.
-pub(super) fn is_partitioned(statements: &str) -> bool {
-    let tokens = cut(statements);
-    are_words(&tokens, &["create"]) && (0..tokens.len()).any(|at| are_words(&tokens[at..], &["partition", "by"]))
-}
+    /// Whether a table is created, whatever else.
+    pub(super) fn creates_table(&self) -> bool {
+        let statements = self.tokens.split(|token| token.is_symbol(';'));
+        statements.into_iter().any(|statement| {
+            are_words(statement, &["create", "table"]) || are_words(statement, &["create", "unlogged", "table"])
+        })
+    }
 
-/// The name of the multirange type that comes along with a range type.
-pub(super) fn multirange(statements: &str) -> Option<(String, String)> {
-    let tokens = cut(statements);
-    let at = tokens.iter().position(|token| token.is_word("multirange_type_name"))?;
-    tokens.get(at + 2..).and_then(qualified)
-}
+    /// Whether a table is created that only its partitions hold rows of.
+    pub(super) fn is_partitioned(&self) -> bool {
+        let by = |at: usize| are_words(&self.tokens[at..], &["partition", "by"]);
+        self.creates_table() && (0..self.tokens.len()).any(by)
+    }
 
-/// The encoding of `SET client_encoding = …`, when that is all the statement says.
-pub(super) fn encoding(statements: &str) -> Option<String> {
-    let tokens = cut(statements);
-    let [set, name, _, value] = tokens.split(|token| token.is_symbol(';')).next()? else { return None };
-    let only = tokens.iter().filter(|token| !token.is_symbol(';')).count() == 4;
-    let ours = only && set.is_word("set") && name.is_word("client_encoding");
-    ours.then(|| value.text.trim_matches(['\'', '"']).to_owned())
-}
+    /// The name of the multirange type that comes along with a range type.
+    pub(super) fn multirange(&self) -> Option<(String, String)> {
+        let at = self.tokens.iter().position(|token| token.is_word("multirange_type_name"))?;
+        self.tokens.get(at + 2..).and_then(qualified)
+    }
 
-/// Whether statements may set something for their session.
-pub(super) fn sets(statements: &str) -> bool {
-    let tokens = cut(statements);
-    let first = tokens.first().is_some_and(|token| token.is_word("set") || token.is_word("reset"));
-    first || tokens.iter().any(|token| token.is_word("set_config"))
-}
+    /// The encoding of `SET client_encoding = …`, when that is all the statements say.
+    pub(super) fn encoding(&self) -> Option<String> {
+        let [set, name, _, value, rest @ ..] = self.tokens.as_slice() else { return None };
+        let only = rest.iter().all(|token| token.is_symbol(';'));
+        let ours = only && set.is_word("set") && name.is_word("client_encoding");
+        ours.then(|| value.text.trim_matches(['\'', '"']).to_owned())
+    }
 
-/// A schema that is there already is as good as one that is created; only its `CREATE SCHEMA` would fail.
-pub(super) fn tolerant(kind: &str, statements: &str) -> String {
-    let tokens = cut(statements);
-    let create = are_words(&tokens, &["create", "schema"]) && !are_words(&tokens[2..], &["if"]);
-    match tokens.get(2).filter(|_| kind == "schema" && create) {
-        Some(name) => format!("{}IF NOT EXISTS {}", &statements[..name.start], &statements[name.start..]),
-        None => statements.to_owned(),
+    /// Whether statements may set something for their session.
+    pub(super) fn set_something(&self) -> bool {
+        let first = self.tokens.first().is_some_and(|token| token.is_word("set") || token.is_word("reset"));
+        first || self.tokens.iter().any(|token| token.is_word("set_config"))
+    }
+
+    /// Whether the name stands in them, as a word or a name in quotes.
+    pub(super) fn name(&self, name: &str) -> bool {
+        self.tokens.iter().any(|token| token.name(DIALECT).as_deref() == Some(name))
+    }
+
+    /// A schema that is there already is as good as one that is created; only its `CREATE SCHEMA` would fail.
+    pub(super) fn tolerant(&self, kind: &str) -> Cow<'a, str> {
+        let create = are_words(&self.tokens, &["create", "schema"]) && !are_words(&self.tokens[2..], &["if"]);
+        match self.tokens.get(2).filter(|_| kind == "schema" && create) {
+            Some(name) => format!("{}IF NOT EXISTS {}", &self.text[..name.start], &self.text[name.start..]).into(),
+            None => self.text.into(),
+        }
     }
 }
 
@@ -102,7 +120,8 @@ mod tests {
             ("'", &[]),
         ];
         for (statement, expected) in cases {
-            let found: Vec<_> = ties(statement).into_iter().map(|(schema, name)| format!("{schema}.{name}")).collect();
+            let found: Vec<_> =
+                Statements::of(statement).ties().into_iter().map(|(schema, name)| format!("{schema}.{name}")).collect();
             assert_eq!(found, *expected, "{statement}");
         }
     }
@@ -116,24 +135,26 @@ mod tests {
             ("SET search_path = ''", None),
             ("", None),
         ] {
-            assert_eq!(encoding(statement).as_deref(), expected, "{statement}");
+            assert_eq!(Statements::of(statement).encoding().as_deref(), expected, "{statement}");
         }
     }
 
     #[test]
     fn a_schema_may_be_there_already() {
-        assert_eq!(tolerant("schema", "CREATE SCHEMA a;\n"), "CREATE SCHEMA IF NOT EXISTS a;\n");
-        assert_eq!(tolerant("schema", "CREATE SCHEMA IF NOT EXISTS a"), "CREATE SCHEMA IF NOT EXISTS a");
-        assert_eq!(tolerant("table", "CREATE SCHEMA a"), "CREATE SCHEMA a");
-        assert_eq!(tolerant("schema", "CREATE SCHEMA"), "CREATE SCHEMA");
+        assert_eq!(Statements::of("CREATE SCHEMA a;\n").tolerant("schema"), "CREATE SCHEMA IF NOT EXISTS a;\n");
+        assert_eq!(Statements::of("CREATE SCHEMA IF NOT EXISTS a").tolerant("schema"), "CREATE SCHEMA IF NOT EXISTS a");
+        assert_eq!(Statements::of("CREATE SCHEMA a").tolerant("table"), "CREATE SCHEMA a");
+        assert_eq!(Statements::of("CREATE SCHEMA").tolerant("schema"), "CREATE SCHEMA");
     }
 
     #[test]
     fn what_comes_along_is_known() {
         let range = "CREATE TYPE a.r AS RANGE (subtype = integer, multirange_type_name = a.\"R s\")";
-        assert_eq!(multirange(range), Some(("a".to_owned(), "R s".to_owned())));
-        assert!(is_partitioned("CREATE TABLE a.b (x int) PARTITION BY RANGE (x)"));
-        assert!(!is_partitioned("CREATE TABLE a.b (x int)"));
-        assert!(sets("SELECT pg_catalog.set_config('search_path', '', false)") && !sets("ALTER TABLE a SET (x = 1)"));
+        assert_eq!(Statements::of(range).multirange(), Some(("a".to_owned(), "R s".to_owned())));
+        assert!(Statements::of("CREATE TABLE a.b (x int) PARTITION BY RANGE (x)").is_partitioned());
+        assert!(!Statements::of("CREATE TABLE a.b (x int)").is_partitioned());
+        assert!(Statements::of("SELECT pg_catalog.set_config('search_path', '', false)").set_something());
+        assert!(!Statements::of("ALTER TABLE a SET (x = 1)").set_something());
+        assert!(Statements::of("SET LOCAL a = b; CREATE UNLOGGED TABLE c ()").creates_table());
     }
 }

@@ -12,12 +12,13 @@ use crate::target::definition::{
 use crate::target::{Counts, Scope, Unit, Work};
 
 use super::copy::Copying;
-use super::placement::{Placement, quoted};
+use super::part::Part;
+use super::placement::{Placement, hangs, quoted};
 use super::pool::Lease;
 use super::shared::Shared;
-use super::statement::{encoding, is_partitioned, multirange, sets, ties, tolerant};
+use super::statement::Statements;
 use super::store::{Phase, insert_deferred, insert_unit};
-use super::{documents, failure, principals, routines, tables, views};
+use super::{documents, exchange, failure, principals, routines, tables, views};
 
 /// A unit of a step. Dropping it takes everything back.
 pub(crate) struct PostgresWork {
@@ -92,7 +93,10 @@ impl PostgresWork {
             Unit::Begin | Unit::End | Unit::Verify => false,
         };
         let schema = self.placement.schema_of(&self.step.into);
-        alone && !self.shared.is_partitioned(&schema, &self.step.into.name) && self.shared.abilities().freeze
+        alone
+            && !hangs(&self.step.into)
+            && !self.shared.is_partitioned(&schema, &self.step.into.name)
+            && self.shared.abilities().freeze
     }
 
     /// Whether COPY takes binary rows.
@@ -138,43 +142,110 @@ impl PostgresWork {
         self.batch(&statement, &doing)
     }
 
-    fn when(&self, statements: &str, scope: &Scope) -> When {
+    fn when(&self, statements: &Statements<'_>, scope: &Scope) -> Result<When> {
         let apart = self.placement.is_apart();
-        match (self.step.into.kind.as_str(), scope) {
+        Ok(match (self.step.into.kind.as_str(), scope) {
             ("user" | "role", _) => When::Later(Phase::Roles),
             // A schema that others are made in.
-            ("schema", Scope::Itself | Scope::Database) if apart => When::Staged,
-            ("schema", Scope::Itself | Scope::Database) => When::Later(Phase::Schemas),
+            ("schema", _) if apart => When::Staged,
+            ("schema", _) => When::Later(Phase::Schemas),
             (_, Scope::Foundation) if apart => When::Staged,
             (_, Scope::Foundation) => When::AtOnce,
-            (_, Scope::Itself) if apart || self.step.into.schema.is_some() => self.unless_live(statements),
-            (_, Scope::PartOf(object)) if self.placement.is_staged(object) => self.unless_live(statements),
+            // They are in no schema, and too large to wait: nobody knows their numbers yet.
+            ("large_object", Scope::Itself | Scope::PartOf(_)) if apart => When::Staged,
+            ("large_object", Scope::Itself | Scope::PartOf(_)) => When::AtOnce,
+            (_, Scope::Itself) if apart || self.step.into.schema.is_some() => self.unless_live(statements)?,
+            (_, Scope::PartOf(object)) if self.placement.is_staged(object) => self.unless_live(statements)?,
             (_, Scope::PartOf(object)) if apart && object.schema.is_some() => When::Staged,
             _ => When::Later(Phase::Last),
-        }
+        })
     }
 
     /// Statements that would tie a staged object to a live one wait: until the switch nobody may notice the stage.
-    fn unless_live(&self, statements: &str) -> When {
-        let live = |(schema, name): (String, String)| self.placement.is_live(&schema, &name);
-        if ties(statements).into_iter().any(live) { When::Later(Phase::Last) } else { When::Staged }
+    fn unless_live(&self, statements: &Statements<'_>) -> Result<When> {
+        let live = |(schema, name): &(String, String)| self.placement.is_live(schema, name);
+        let Some((schema, name)) = statements.ties().into_iter().find(live) else { return Ok(When::Staged) };
+        if !statements.creates_table() {
+            return Ok(When::Later(Phase::Last));
+        }
+        let message = format!(
+            "{} is built on table {schema}.{name}, which is not restored with it; select that, too",
+            crate::text::capital(&self.step.object.to_string())
+        );
+        Err(Error::new("target.unsupported", message))
     }
 
-    fn run(&mut self, statements: &str) -> Result<()> {
-        if sets(statements) {
+    /// Runs statements where the job's objects are staged; what gives something to a role that the job makes waits for it.
+    fn run_staged(&mut self, statements: &Statements<'_>) -> Result<()> {
+        self.note(statements);
+        let (now, later) = self.shared.newcomers.divide(&statements.tolerant(&self.step.into.kind));
+        let placed = self.placement.place(&now)?;
+        self.run(statements, &placed)?;
+        if later.is_empty() {
+            return Ok(());
+        }
+        let mapped = self.placement.map(&later)?;
+        self.keep(Phase::Last, &mapped, None)
+    }
+
+    /// Runs statements in the live database, with what takes them back.
+    fn run_at_once(&mut self, statements: &Statements<'_>, text: &str, undo: Option<&str>) -> Result<()> {
+        self.batch("SET LOCAL lock_timeout = '10s'", "Could not set a limit")?;
+        self.make_schemas(statements)?;
+        let undo = undo.map(|undo| self.placement.map(undo)).transpose()?;
+        let mapped = self.placement.map(text)?;
+        self.run(statements, &mapped)?;
+        match undo {
+            Some(undo) => self.keep(Phase::Foundation, "", Some(&undo)),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes schemas that statements name and that would be made in the switch: what runs at once may need them.
+    fn make_schemas(&mut self, statements: &Statements<'_>) -> Result<()> {
+        let schemas = self.shared.schemas.iter().filter(|(archive, _)| statements.name(archive));
+        let schemas: Vec<String> = schemas.map(|(_, target)| target.clone()).collect();
+        for schema in exchange::create_schemas(&mut self.connection, schemas.iter().map(String::as_str))? {
+            self.keep(Phase::Foundation, "", Some(&format!("DROP SCHEMA {}", quoted(&schema))))?;
+        }
+        Ok(())
+    }
+
+    /// Keeps statements for the switch. A part of a live object takes the place of the one that is there, and is taken away by an undo.
+    fn run_later(&mut self, phase: Phase, text: &str, scope: &Scope, undo: Option<&str>) -> Result<()> {
+        let undo = undo.map(|undo| self.placement.map(undo)).transpose()?;
+        let mapped = self.placement.map(text)?;
+        let part = match scope {
+            Scope::PartOf(owner) if undo.is_none() => Part::of(&self.step.into, owner),
+            _ => None,
+        };
+        let Some(part) = part else { return self.keep(phase, &mapped, undo.as_deref()) };
+        let doing = format!("Could not look at {}", self.step.into);
+        let there = match part.there {
+            Some(query) => self.connection.texts(&query).map_err(|fault| failure::failed(&fault, &doing))?,
+            None => Vec::new(),
+        };
+        if let Some(there) = there.into_iter().flatten().flatten().next() {
+            self.keep(phase, &part.drop, Some(&there))?;
+        }
+        self.keep(phase, &mapped, Some(&part.drop))
+    }
+
+    fn run(&mut self, statements: &Statements<'_>, text: &str) -> Result<()> {
+        if statements.set_something() {
             self.connection.mark_changed();
         }
         let doing = format!("PostgreSQL does not take a statement of {}", self.step.object);
-        self.batch(statements, &doing)
+        self.batch(text, &doing)
     }
 
     /// Knows what statements create beside the object that they are for.
-    fn note(&self, statements: &str) {
+    fn note(&self, statements: &Statements<'_>) {
         let object = &self.step.into;
-        if let Some((_, name)) = multirange(statements) {
+        if let Some((_, name)) = statements.multirange() {
             self.placement.add(object.schema.as_deref().unwrap_or_default(), &name);
         }
-        if object.kind == "table" && is_partitioned(statements) {
+        if object.kind == "table" && statements.is_partitioned() {
             self.shared.add_partitioned(&self.placement.schema_of(object), &object.name);
         }
     }
@@ -245,34 +316,15 @@ impl Work for PostgresWork {
         documents::blob_size(self, name)
     }
     fn execute(&mut self, statements: &str, scope: &Scope, undo: Option<&str>) -> Result<()> {
-        if let Some(encoding) = encoding(statements) {
+        let cut = Statements::of(statements);
+        if let Some(encoding) = cut.encoding() {
             self.encoding = Some(encoding);
             return Ok(());
         }
-        match self.when(statements, scope) {
-            When::Staged => {
-                self.note(statements);
-                let (now, later) = self.shared.newcomers.divide(&tolerant(&self.step.into.kind, statements));
-                let placed = self.placement.place(&now)?;
-                self.run(&placed)?;
-                if later.is_empty() {
-                    return Ok(());
-                }
-                let mapped = self.placement.map(&later)?;
-                self.keep(Phase::Last, &mapped, None)
-            }
-            When::AtOnce => {
-                let undo = undo.map(|undo| self.placement.map(undo)).transpose()?;
-                let mapped = self.placement.map(statements)?;
-                self.batch("SET LOCAL lock_timeout = '10s'", "Could not set a limit")?;
-                self.run(&mapped)?;
-                self.keep(Phase::Foundation, &mapped, undo.as_deref())
-            }
-            When::Later(phase) => {
-                let undo = undo.map(|undo| self.placement.map(undo)).transpose()?;
-                let mapped = self.placement.map(&tolerant(&self.step.into.kind, statements))?;
-                self.keep(phase, &mapped, undo.as_deref())
-            }
+        match self.when(&cut, scope)? {
+            When::Staged => self.run_staged(&cut),
+            When::AtOnce => self.run_at_once(&cut, statements, undo),
+            When::Later(phase) => self.run_later(phase, &cut.tolerant(&self.step.into.kind), scope, undo),
         }
     }
     fn commit(mut self: Box<Self>, counts: Counts) -> Result<()> {

@@ -44,7 +44,7 @@ fn live() -> Place {
 /// What belongs to the live database as a whole.
 fn properties(place: &Place) -> Vec<String> {
     place.rows(
-        "SELECT datconnlimit, datacl, shobj_description(d.oid, 'pg_database'), setconfig, pg_encoding_to_char(encoding), datcollate
+        "SELECT datconnlimit, (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(datacl) a), shobj_description(d.oid, 'pg_database'), setconfig, pg_encoding_to_char(encoding), datcollate
          FROM pg_database d LEFT JOIN pg_db_role_setting s ON s.setdatabase = d.oid WHERE datname = current_database()",
     )
 }
@@ -164,4 +164,17 @@ fn a_stage_that_was_never_recorded_is_dropped() {
     drop(place.target().begin(&job("r-1", &plan)).unwrap());
     assert_eq!(databases(&place), ["", "_reinstate_r-1"]);
     place.target().abort("r-1").unwrap();
+}
+
+#[test]
+fn what_is_created_meanwhile_is_not_lost() {
+    let place = live();
+    let plan = plan(StageKind::Database, &steps(), &[]);
+    let stage = place.target().begin(&job("r-1", &plan)).unwrap();
+    work(&*stage, &plan.steps, &scripts()).unwrap();
+    place.sql("CREATE TABLE app.new(x integer)");
+    let found = stage.rehearse(&plan.steps).unwrap();
+    assert_eq!(found.iter().map(|finding| finding.code.as_str()).collect::<Vec<_>>(), ["plan.target_changed"]);
+    place.sql("DROP TABLE app.new");
+    finish(&*stage, &plan.steps).unwrap();
 }

@@ -375,3 +375,115 @@ fn partitions_follow_their_table() {
     place.target().undo("r-2").unwrap();
     assert_eq!((count(), place.rows("SELECT to_regclass('p2')")), (vec!["2".into()], vec!["p2".into()]));
 }
+
+#[test]
+fn parts_of_live_objects_are_made_in_the_switch() {
+    let place = Place::with(
+        "CREATE TABLE p(id integer PRIMARY KEY); CREATE TABLE t(x integer DEFAULT 1 REFERENCES p, CONSTRAINT c CHECK (x > 1));
+         CREATE INDEX i ON t(x); CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+         CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION g(); CREATE POLICY y ON t FOR SELECT TO public USING (x > 1)",
+    );
+    let described = || {
+        let mut all = place.rows("SELECT pg_get_indexdef('i'::regclass)");
+        all.extend(place.rows(
+            "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 't'::regclass ORDER BY 1",
+        ));
+        all.extend(place.rows("SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 't'::regclass AND NOT tgisinternal ORDER BY 1"));
+        all.extend(place.rows("SELECT polname, polcmd, pg_get_expr(polqual, polrelid) FROM pg_policy"));
+        all.extend(place.rows("SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = 't'::regclass"));
+        all
+    };
+    let part = |id, action, kind, named| step(id, action, name(kind, named), &[]);
+    let steps = [
+        part(1, Action::Replace, "index", "public.i"),
+        part(2, Action::Replace, "check_constraint", "public.t c"),
+        part(3, Action::Create, "foreign_key", "public.t f"),
+        part(4, Action::Replace, "trigger", "public.t g"),
+        part(5, Action::Replace, "policy", "public.t y"),
+        part(6, Action::Create, "default", "public.t x"),
+    ];
+    let on = || Scope::PartOf(name("table", "public.t"));
+    let scripts: [Script<'_>; 6] = [
+        (1, "CREATE INDEX i ON public.t USING btree (x DESC)", on(), None),
+        (2, "ALTER TABLE public.t ADD CONSTRAINT c CHECK (x > 2)", on(), None),
+        (3, "ALTER TABLE ONLY public.t ADD CONSTRAINT f FOREIGN KEY (x) REFERENCES public.p(id)", on(), None),
+        (4, "CREATE TRIGGER g AFTER INSERT ON public.t FOR EACH ROW EXECUTE FUNCTION public.g()", on(), None),
+        (5, "CREATE POLICY y ON public.t FOR ALL USING ((x > 3))", on(), None),
+        (6, "ALTER TABLE ONLY public.t ALTER COLUMN x SET DEFAULT 7", on(), None),
+    ];
+    let before = described();
+    restore(&place, &plan(StageKind::Beside, &steps, &[]), "r-1", &scripts).unwrap();
+    let after = described();
+    assert_eq!(after.iter().zip(&before).filter(|(after, before)| after == before).count(), 0, "{before:?} {after:?}");
+    for expected in [&before, &after, &before] {
+        place.target().undo("r-1").unwrap();
+        assert_eq!(&described(), expected);
+    }
+}
+
+#[test]
+fn what_runs_at_once_may_need_a_schema_that_is_new() {
+    let place = Place::with("");
+    let steps = [
+        step(1, Action::Create, name("schema", "app"), &[]),
+        step(2, Action::Create, name("extension", "hstore"), &[1]),
+        step(3, Action::Create, name("large_object", "LARGE OBJECTS"), &[]),
+    ];
+    let plan = plan(StageKind::Beside, &steps, &[]);
+    let scripts: [Script<'_>; 4] = [
+        (1, "CREATE SCHEMA IF NOT EXISTS app;", Scope::Foundation, Some("DROP SCHEMA app;")),
+        (
+            2,
+            "CREATE EXTENSION IF NOT EXISTS hstore WITH SCHEMA app;",
+            Scope::Foundation,
+            Some("DROP EXTENSION hstore;"),
+        ),
+        (3, "SELECT pg_catalog.lo_create('77');", Scope::Itself, Some("SELECT pg_catalog.lo_unlink('77');")),
+        (3, "SELECT pg_catalog.lo_put(77, 0, '\\x61');", Scope::Itself, None),
+    ];
+    let seen = || {
+        place.rows("SELECT to_regnamespace('app'), to_regtype('app.hstore'), (SELECT convert_from(lo_get(oid), 'UTF8') FROM pg_largeobject_metadata)")
+    };
+    let (none, all) = ([String::from("NULL|NULL|NULL")], [String::from("app|app.hstore|a")]);
+    let stage = place.target().begin(&job("r-1", &plan)).unwrap();
+    work(&*stage, &steps, &scripts).unwrap();
+    drop(stage);
+    place.target().abort("r-1").unwrap();
+    assert_eq!(seen(), none);
+    restore(&place, &plan, "r-2", &scripts).unwrap();
+    assert_eq!(seen(), all);
+    place.target().undo("r-2").unwrap();
+    place.target().discard("r-2").unwrap();
+    assert_eq!(seen(), none);
+}
+
+#[test]
+fn a_table_cannot_be_built_on_one_that_stays() {
+    let place = Place::with("CREATE TABLE p(x integer)");
+    let steps = [step(1, Action::Create, name("table", "public.c"), &[])];
+    let stage = place.target().begin(&job("r-1", &plan(StageKind::Beside, &steps, &[]))).unwrap();
+    let script: Script<'_> = (1, "CREATE TABLE public.c () INHERITS (public.p)", Scope::Itself, None);
+    assert_eq!(code(work(&*stage, &steps, &[script])), "target.unsupported");
+}
+
+#[test]
+fn what_names_a_role_that_is_new_waits_for_it() {
+    let place = Place::with("");
+    let role = format!("{}_owner", place.database);
+    let steps =
+        [step(1, Action::Create, name("table", "public.t"), &[]), step(2, Action::Create, name("role", &role), &[])];
+    let (create, drop_it) = (format!("CREATE ROLE {role}"), format!("DROP ROLE {role}"));
+    let table = format!("CREATE TABLE public.t (x integer);\nALTER TABLE public.t OWNER TO {role};");
+    let grant = format!("GRANT SELECT ON TABLE public.t TO {role}");
+    let scripts: [Script<'_>; 3] = [
+        (1, &table, Scope::Itself, None),
+        (1, &grant, Scope::PartOf(name("table", "public.t")), None),
+        (2, &create, Scope::Database, Some(&drop_it)),
+    ];
+    for kind in [StageKind::Beside, StageKind::Database] {
+        let place = Place::with("");
+        restore(&place, &plan(kind, &steps, &[]), "r-1", &scripts).unwrap();
+        assert_eq!(place.rows("SELECT tableowner FROM pg_tables WHERE tablename = 't'"), [role.clone()]);
+        place.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+    }
+}
