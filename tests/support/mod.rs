@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 
 pub mod misbehaving;
+pub mod postgres;
 
 /// A folder that vanishes, in which the binary runs.
 pub struct Sandbox {

@@ -35,25 +35,30 @@ pub(super) async fn run(cli: Cli) -> u8 {
         Command::Resume { job, into, reading, plugins } => {
             Ok(restoring::resume(&job, &into, &reading, &plugins, json).await)
         }
-        Command::Inspect { archive, reading, plugins } => inspect(&archive, &reading, &plugins, json),
-        Command::Verify { archive, reading, plugins } => verify(&archive, &reading, &plugins, json),
+        Command::Inspect { archive, reading, plugins } => waiting(|| inspect(&archive, &reading, &plugins, json)),
+        Command::Verify { archive, reading, plugins } => waiting(|| verify(&archive, &reading, &plugins, json)),
         Command::Pack { directory, output, schema, naming } => {
-            pack_directory(&directory, &output, schema, naming, json)
+            waiting(|| pack_directory(&directory, &output, schema, naming, json))
         }
         Command::Backup { command: BackupCommand::Create { from, output, naming } } => {
-            create(&from, &output, naming, json)
+            waiting(|| create(&from, &output, naming, json))
         }
-        Command::Jobs { into } => into.location().and_then(|into| jobs(&into, json)),
-        Command::Abort { job, into } => into.location().and_then(|into| abort(&job, &into, json)),
-        Command::Undo { job, into } => into.location().and_then(|into| undo(&job, &into, json)),
-        Command::Discard { job, into } => into.location().and_then(|into| discard(&job, &into, json)),
-        Command::Plugin { command } => plugins(command, json),
+        Command::Jobs { into } => waiting(|| jobs(&into.location()?, json)),
+        Command::Abort { job, into } => waiting(|| abort(&job, &into.location()?, json)),
+        Command::Undo { job, into } => waiting(|| undo(&job, &into.location()?, json)),
+        Command::Discard { job, into } => waiting(|| discard(&job, &into.location()?, json)),
+        Command::Plugin { command } => waiting(|| plugins(command, json)),
         Command::Completions { shell } => completions(shell, json),
     };
     result.unwrap_or_else(|failure| {
         let failure = failure.state("The target is unchanged");
         error(&failure, json)
     })
+}
+
+/// Does what waits for disks and servers, on this thread.
+fn waiting<T>(work: impl FnOnce() -> T) -> T {
+    tokio::task::block_in_place(work)
 }
 
 /// What an archive holds. Plugins are loaded for foreign backups only.

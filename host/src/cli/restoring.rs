@@ -113,7 +113,7 @@ pub(super) async fn resume(job: &str, into: &Into, reading: &ReadArgs, plugins: 
         let reading = Reading { archive: &record.archive, globals: globals.as_deref(), how: reading, keep: false };
         restore_of(&reading, &into, plugins, settings)
     };
-    match prepared() {
+    match tokio::task::block_in_place(prepared) {
         Ok(restore) => {
             let report = carry_out(&restore, Job::Interrupted(job), json).await;
             finish(&restore, report, json)

@@ -113,6 +113,8 @@ pub(super) struct Used {
     pub(super) read_bytes: u64,
     /// Bytes appended, as rows or to blobs.
     pub(super) appended_bytes: u64,
+    /// Whether statements were run, whose rows nobody counts.
+    pub(super) executed: bool,
 }
 
 /// Appended bytes may exceed those read by this much: a column of empty fields grows from one byte to nine.

@@ -8,9 +8,10 @@ use wasmtime::component::{HasSelf, Linker};
 use crate::error::{Error, Result};
 use crate::plugin::bindings::reinstate::plugin::sql::{self, Host, Scope};
 use crate::plugin::bindings::reinstate::plugin::types::{Failure, Finding, Severity};
-use crate::plugin::state::{State, WRITE_COST};
+use crate::plugin::state::{Phase, State, WRITE_COST};
 use crate::plugin::{convert, text::harmless};
 use crate::sql::reach::{self, Reach};
+use crate::target::Work;
 
 /// Allows every code.
 const ALL: &str = "all";
@@ -30,13 +31,19 @@ impl Host for State {
         let scope = convert::scope(scope);
         let bytes = statements.len() + undo.as_ref().map_or(0, String::len);
         let allow = Arc::clone(&self.allow);
-        self.write("sql.execute", bytes, |work| {
+        let execute = |work: &mut dyn Work| {
             check(&statements, reach::examine(&statements), &allow)?;
             if let Some(undo) = undo.as_deref() {
                 check(undo, reach::examine_undo(undo, &statements), &allow)?;
             }
             work.execute(&statements, &scope, undo.as_deref())
-        })
+        };
+        self.used.executed = true;
+        // A part's statements carry its rows or bytes: they are bounded by what was read, as rows are.
+        match self.phase {
+            Phase::Restore(_) => self.call(|state| state.append("sql.execute", bytes, execute)),
+            _ => self.write("sql.execute", bytes, execute),
+        }
     }
 }
 

@@ -19,6 +19,13 @@ WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 SELECT 'extended', classid, objid FROM pg_depend
 WHERE deptype = 'e' OR (deptype = 'i' AND classid IN ('pg_proc'::regclass, 'pg_cast'::regclass));
 
+-- Partitions, as attached to their tables and indexes: parts of themselves, since they come and go with them.
+SELECT 'object', i.tableoid, c.oid,
+       CASE WHEN c.relkind IN ('i', 'I') THEN 'index_attach' ELSE 'table_attach' END,
+       c.relnamespace, c.relname, c.relowner, hashtextextended(i::text, 0), c.tableoid, c.oid
+FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+WHERE c.relispartition AND c.relnamespace NOT IN (11, 99);
+
 -- Tables, views, sequences. A sequence that is an identity column's is the table's own.
 SELECT 'object', c.tableoid, c.oid,
        CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized_view' WHEN 'S' THEN 'sequence'
