@@ -35,6 +35,14 @@ impl Mount {
         }
     }
 
+    /// Takes all but that many bytes.
+    pub(crate) fn leave(&self, bytes: u64) {
+        self.fill();
+        let file = File::options().write(true).open(self.place.join("filler")).expect("a file");
+        let taken = file.metadata().expect("a file").len();
+        file.set_len(taken.saturating_sub(bytes)).expect("a shorter file");
+    }
+
     /// Gives it back.
     pub(crate) fn make_room(&self) {
         std::fs::remove_file(self.place.join("filler")).expect("removed");

@@ -1,0 +1,27 @@
+//! PostgreSQL as a target, and the archives of pg_dump: what they hold arrives as pg_restore brings it, is exchanged at once, can be
+//! undone, and survives whatever is killed on the way. The tests start servers of their own.
+
+mod support;
+
+#[path = "postgres/archives.rs"]
+mod archives;
+#[path = "postgres/failures.rs"]
+mod failures;
+#[path = "postgres/kill.rs"]
+mod kill;
+#[path = "limits/mounts.rs"]
+mod mounts;
+#[path = "postgres/scene.rs"]
+mod scene;
+#[path = "postgres/selections.rs"]
+mod selections;
+#[path = "postgres/sqlite.rs"]
+mod sqlite;
+#[path = "postgres/switching.rs"]
+mod switching;
+
+/// A test that needs what is not allowed here says so.
+#[allow(clippy::print_stderr, reason = "Shown with --nocapture")]
+fn skipped(reason: &str) {
+    eprintln!("Skipped: {reason}");
+}
