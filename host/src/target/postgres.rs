@@ -57,8 +57,6 @@ mod work;
 mod local_server;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod typed_tests;
 
 pub use settings::{Environment, Settings};
 

@@ -6,6 +6,8 @@ use crate::catalog::ObjectName;
 use crate::plan::{Action, Finding, Step};
 use crate::target::Facts;
 
+use super::placement::hangs;
+
 /// Objects that give way, or get rows, and are not as they were planned; and, where the whole database gives way, objects that would go
 /// with it and that the job does not bring.
 pub(crate) fn findings(facts: &Facts, steps: &[Step], whole: bool) -> Vec<Finding> {
@@ -29,12 +31,16 @@ fn changed(facts: &Facts, step: &Step) -> Option<Finding> {
 
 fn created(facts: &Facts, steps: &[Step]) -> Option<Finding> {
     let brought: HashSet<&ObjectName> = steps.iter().map(|step| &step.into).collect();
-    let of_the_server = |name: &ObjectName| matches!(name.kind.as_str(), "user" | "role");
-    let stays = facts.objects.keys().find(|name| !of_the_server(name) && !brought.contains(name))?;
-    let what = crate::text::capital(&stays.to_string());
+    // Roles are the server's, and these are in every new database.
+    let stays = |name: &ObjectName| {
+        matches!((&*name.kind, &*name.name), ("user" | "role", _) | ("schema", "public") | ("extension", "plpgsql"))
+    };
+    let goes = |name: &&ObjectName| !stays(name) && !hangs(name) && !brought.contains(name);
+    let new = facts.objects.keys().find(goes)?;
+    let what = crate::text::capital(&new.to_string());
     let message =
         format!("{what} has been created since the restore was planned, and would go with the database that gives way");
-    Some(refusal(message, stays))
+    Some(refusal(message, new))
 }
 
 fn refusal(message: String, object: &ObjectName) -> Finding {

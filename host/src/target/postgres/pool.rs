@@ -2,6 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
@@ -25,6 +26,10 @@ SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings
 SELECT pg_catalog.set_config('maintenance_work_mem', least(262144, s.setting::bigint * 16) || 'kB', false)
  FROM pg_catalog.pg_settings m, pg_catalog.pg_settings s WHERE m.name = 'maintenance_work_mem' AND s.name = 'shared_buffers'
  AND m.setting::bigint < least(262144, s.setting::bigint * 16);";
+
+/// How often a server is asked that has no connection left, when none is ours.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// When the server must have a commit on its disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,37 +88,52 @@ impl Pool {
 
     /// A connection. Where the server has none left, waits until another unit gives its own back.
     pub(crate) fn lease(self: &Arc<Self>) -> Result<Lease> {
+        let mut tries = 0;
         loop {
             let mut state = self.state();
+            // Counted before it is open: the server does so, too.
+            state.leased += 1;
             if let Some(connection) = state.idle.pop() {
-                state.leased += 1;
                 return Ok(self.lend(connection));
             }
             drop(state);
-            match open(&self.settings, &self.job, Durable::Soon) {
-                Ok(connection) => {
-                    self.state().leased += 1;
-                    return Ok(self.lend(connection));
-                }
-                Err(error) if error.code() == "target.connections_used_up" => self.wait(error)?,
+            let error = match open(&self.settings, &self.job, Durable::Soon) {
+                Ok(connection) => return Ok(self.lend(connection)),
+                Err(error) => error,
+            };
+            self.give(None);
+            tries += 1;
+            match error.code() {
+                "target.connections_used_up" if self.wait() || tries < TRIES => {}
                 // The job has begun: what cannot be reached now can be reached later.
-                Err(error) if error.code() == "target.not_reached" => {
-                    return Err(Error::new("target.connection_lost", error.to_string()));
-                }
-                Err(error) => return Err(error),
+                "target.not_reached" => return Err(Error::new("target.connection_lost", error.to_string())),
+                _ => return Err(error),
             }
         }
     }
 
-    /// Waits for a connection that is in use, if one is.
-    fn wait(&self, error: Error) -> Result<()> {
+    /// Waits until a connection that is in use is given back; where none is, a moment for others to end theirs. Returns whether one
+    /// was in use.
+    fn wait(&self) -> bool {
         let state = self.state();
         if state.idle.is_empty() && state.leased == 0 {
-            return Err(error);
+            drop(state);
+            std::thread::sleep(PAUSE);
+            return false;
         }
         let waited = self.returned.wait_while(state, |state| state.idle.is_empty() && state.leased > 0);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
-        Ok(())
+        true
+    }
+
+    /// Takes a connection back, or the place of one that is none any more.
+    fn give(&self, connection: Option<Connection>) {
+        let mut state = self.state();
+        state.leased -= 1;
+        state.idle.extend(connection.filter(|connection| !connection.is_closed()));
+        drop(state);
+        // Those that wait for a connection, and those that wait until nobody has one.
+        self.returned.notify_all();
     }
 
     fn lend(self: &Arc<Self>, connection: Connection) -> Lease {
@@ -189,23 +209,13 @@ impl Drop for Lease {
         if self.open {
             connection = match rolled_back(connection) {
                 Some(connection) => connection,
-                None => return self.give(None),
+                None => return self.pool.give(None),
             };
         }
         if self.changed {
             connection.cast(&session(&self.pool.job, Durable::Soon));
         }
-        self.give(Some(connection));
-    }
-}
-
-impl Lease {
-    fn give(&self, connection: Option<Connection>) {
-        let mut state = self.pool.state();
-        state.leased -= 1;
-        state.idle.extend(connection.filter(|connection| !connection.is_closed()));
-        drop(state);
-        self.pool.returned.notify_one();
+        self.pool.give(Some(connection));
     }
 }
 

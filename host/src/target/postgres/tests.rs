@@ -7,16 +7,20 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use crate::catalog::{Backup, Digest, ObjectName};
 use crate::error::Result;
 use crate::plan::{Action, Options, Plan, PlannedArchive, PlannedTarget, StageKind, Step, Totals};
-use crate::target::{Counts, Job, JobStatus, Scope, Stage, Target, Unit};
+use crate::target::{Counts, Job, JobStatus, Scope, Stage, Target, Unit, Work};
 
 use super::PostgresTarget;
 use super::connection::Connection;
 use super::local_server::LocalServer;
 
 mod apart;
+mod back;
 mod beside;
 mod kill;
 mod live;
+mod typed;
+mod typed_objects;
+mod typed_tables;
 
 /// One server for all tests that run at a time.
 fn server() -> Arc<LocalServer> {

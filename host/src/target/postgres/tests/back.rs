@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::super::export::export;
-use super::super::{documents, tables};
-use super::server::{Server, rows, step};
+use super::typed::create;
+use super::{Place, finish, job, plan};
 use crate::archive::{Archive, OpenOptions};
 use crate::backup::Writer;
 use crate::catalog::payload::Payload;
 use crate::catalog::{Backup, Catalog, Object};
+use crate::plan::StageKind;
 use crate::source::Location;
 use crate::target::definition::{Index, Principal, Routine, TableDefinition};
-use crate::target::{Counts, Unit, Work};
+use crate::target::postgres::local_server::{LocalServer, run};
+use crate::target::{Counts, Target, Unit, Work};
 
 struct Exported {
     _folder: tempfile::TempDir,
@@ -23,11 +24,11 @@ struct Exported {
     catalog: Catalog,
 }
 
-fn exported(server: &Server, database: &str) -> Exported {
+fn exported(place: &Place) -> Exported {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.tar");
     let mut writer = Writer::create(&path, false).unwrap();
-    let position = export(&server.settings(database), &mut writer).unwrap();
+    let position = place.target().export(&mut writer).unwrap();
     assert!(position.as_ref().unwrap().contains('/'));
     let backup = Backup {
         name: "n".into(),
@@ -82,18 +83,20 @@ fn indexes(attributes: &Value) -> Vec<Index> {
 }
 
 /// Restores everything, in the order in which objects need each other: what the plugins do, without the sandbox.
-fn restore(server: &Server, database: &str, exported: &Exported) {
+fn restore(place: &Place, exported: &Exported) {
     let objects = &exported.catalog.objects;
-    let mut steps: BTreeMap<usize, crate::plan::Step> = BTreeMap::new();
+    let mut steps = Vec::new();
     for (at, object) in objects.iter().enumerate() {
-        let schema = object.name.schema.as_deref();
-        let mut step = step(at as u32, &object.name.kind, schema, &object.name.name);
+        let mut step = create(at as u32, &object.name.kind, object.name.schema.as_deref(), &object.name.name);
         step.parts = object.entries.len() as u32;
         // Every foreign key may be part of a circle.
         step.needs_loaded = (0..objects.len() as u32).filter(|other| *other != at as u32).collect();
-        steps.insert(at, step);
+        steps.push(step);
     }
-    let open = |at: usize, unit: Unit| server.work(database, &steps[&at], unit, "postgresql");
+    let mut plan = plan(StageKind::Beside, &steps, &[]);
+    plan.options.allow = ["all".to_owned()].into();
+    let stage = place.target().begin(&job("r-thereandback", &plan)).unwrap();
+    let open = |at: usize, unit: Unit| stage.open(&steps[at], unit).unwrap();
     let mut done = vec![false; objects.len()];
     let mut order = Vec::new();
     while order.len() < objects.len() {
@@ -140,13 +143,7 @@ fn restore(server: &Server, database: &str, exported: &Exported) {
     for at in ends {
         end(open(at, Unit::End), &objects[at], &attributes(&objects[at]));
     }
-    let mut connection = server.connect(database);
-    for statements in
-        rows(&mut connection, "SELECT statements FROM reinstate.deferred ORDER BY statements LIKE 'GRANT%ON%', id")
-    {
-        connection.batch(&statements).unwrap_or_else(|fault| panic!("{statements}: {fault:?}"));
-    }
-    documents::switch(&mut connection, 1, &steps.into_values().collect::<Vec<_>>()).unwrap();
+    finish(&*stage, &steps).unwrap();
 }
 
 fn begin(work: &mut dyn Work, object: &Object, attributes: &Value) -> crate::error::Result<()> {
@@ -180,7 +177,7 @@ fn begin(work: &mut dyn Work, object: &Object, attributes: &Value) -> crate::err
     }
 }
 
-fn end(mut work: Box<super::super::work::PostgresWork>, object: &Object, attributes: &Value) {
+fn end(mut work: Box<dyn Work>, object: &Object, attributes: &Value) {
     let name = &object.name;
     if name.kind == "table" {
         work.create_indexes("", indexes(attributes)).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -189,7 +186,7 @@ fn end(mut work: Box<super::super::work::PostgresWork>, object: &Object, attribu
             work.create_trigger("", called, statement).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
         let expected: u64 = object.entries.iter().map(|entry| entry.rows.unwrap()).sum();
-        assert_eq!(tables::summarize(&mut work, "").unwrap().rows, expected, "{name}");
+        assert_eq!(work.summarize("").unwrap().rows, expected, "{name}");
     }
     work.commit(Counts::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
 }
@@ -207,79 +204,83 @@ fn said(exported: &Exported) -> BTreeMap<String, String> {
     exported.catalog.objects.iter().map(line).collect()
 }
 
-fn there_and_back(server: &Server, from: &str, into: &str, schemas: &str) {
-    let first = exported(server, from);
-    server.database(into);
-    server.connect(into).batch(schemas).unwrap();
-    // Roles are the cluster's: they are dropped, so that the restore makes them.
-    let mut connection = server.connect("postgres");
-    let roles =
-        rows(&mut connection, "SELECT quote_ident(rolname) FROM pg_roles WHERE rolname !~ '^pg_' AND oid <> 10");
+/// A database on a server of the test's own, for roles are all databases'.
+fn alone(server: &Arc<LocalServer>, database: &str, statements: &str) -> Place {
+    server.sql("postgres", &format!("CREATE DATABASE {database} TEMPLATE template0"));
+    let place = Place { server: Arc::clone(server), database: database.to_owned() };
+    place.sql(statements);
+    place
+}
+
+fn there_and_back(server: &Arc<LocalServer>, from: &Place, schemas: &str) -> Place {
+    let first = exported(from);
+    let into = alone(server, &format!("{}_into", from.database), schemas);
+    // They are dropped, so that the restore makes them.
+    let roles = from.rows("SELECT quote_ident(rolname) FROM pg_roles WHERE rolname !~ '^pg_' AND oid <> 10");
     for role in &roles {
-        server.connect(from).batch(&format!("DROP OWNED BY {role}")).unwrap();
+        from.sql(&format!("DROP OWNED BY {role}"));
     }
     for role in &roles {
-        connection.batch(&format!("DROP ROLE {role}")).unwrap();
+        from.sql(&format!("DROP ROLE {role}"));
     }
-    restore(server, into, &first);
-    let second = exported(server, into);
+    restore(&into, &first);
+    let second = exported(&into);
     let (first, second) = (said(&first), said(&second));
     for (name, before) in &first {
         assert_eq!(Some(before), second.get(name), "{name}");
     }
     assert_eq!(first.len(), second.len());
+    into
 }
 
 #[test]
 fn everything_a_database_can_have_comes_back() {
-    let Some(server) = Server::start() else { return };
-    server.connect("postgres").batch("CREATE DATABASE one TEMPLATE template0").unwrap();
-    server.connect("one").batch(include_str!("features.sql")).unwrap();
-    there_and_back(&server, "one", "two", "CREATE SCHEMA \"Odd schema\"");
-    let mut connection = server.connect("two");
+    let server = Arc::new(LocalServer::start(""));
+    let from = alone(&server, "one", include_str!("features.sql"));
+    let into = there_and_back(&server, &from, "CREATE SCHEMA \"Odd schema\"");
     // What the archive says alike must be alike.
     let checks = "SELECT nextval('shared'), (SELECT max(id) FROM parent), nextval(pg_get_serial_sequence('parent', 'id')),
         nextval(pg_get_serial_sequence('parent', 'always')), has_column_privilege('feature_ann', 'parent', 'label', 'UPDATE'),
-        has_function_privilege('public', 'add(integer, integer)', 'EXECUTE'), has_schema_privilege('feature_readers', 'Odd schema', 'USAGE'),
+        has_function_privilege('feature_writers', 'add(integer, integer)', 'EXECUTE'),
+        has_schema_privilege('feature_readers', 'Odd schema', 'USAGE'),
         (SELECT count(*) FROM base), (SELECT count(*) FROM measured), (SELECT f FROM of_view)";
-    assert_eq!(rows(&mut connection, checks), ["15|19|21|300|t|f|t|1|30|happy; very"]);
+    assert_eq!(into.rows(checks), ["15|19|21|300|t|t|t|1|30|happy; very"]);
+    assert_eq!(
+        into.rows("SELECT proacl FROM pg_proc WHERE proname = 'add'"),
+        ["{postgres=X/postgres,feature_readers=X/postgres}"]
+    );
 }
 
 #[test]
 fn real_databases_come_back() {
-    let Some(server) = Server::start() else { return };
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = ["../../shared", "../shared"].map(|path| root.join("..").join(path).join("data/pg/archives"));
-    let Some(folder) = folder.iter().map(|folder| folder.join("")).find(|folder| folder.exists()) else { return };
-    for name in ["chinook", "northwind", "netflix", "pagila"] {
-        let from = format!("{name}_from");
-        server.connect("postgres").batch(&format!("CREATE DATABASE {from} TEMPLATE template0")).unwrap();
-        let dump = folder.join(name).join(format!("{name}.pg15.gzip.dump"));
-        let restored = Command::new("pg_restore")
-            .args(["--no-owner", "-U", "postgres", "-d", &from, "-h"])
-            .arg(server.folder())
-            .arg(dump)
-            .status()
-            .unwrap();
-        assert!(restored.success(), "{name}");
-        there_and_back(&server, &from, &format!("{name}_into"), "");
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/pg");
+    let shared = ["../../shared", "../shared"].map(|path| Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path));
+    let server = Arc::new(LocalServer::start(""));
+    let mut found = vec![("northwind", data.join("northwind.pg15.gzip.dir"))];
+    if let Some(shared) = shared.iter().find(|shared| shared.join("data/pg").exists()) {
+        for name in ["chinook", "netflix", "pagila"] {
+            found.push((name, shared.join(format!("data/pg/archives/{name}/{name}.pg15.gzip.dump"))));
+        }
+    }
+    for (name, dump) in found {
+        let from = alone(&server, name, "");
+        let readable = server.data().with_file_name(name);
+        run(std::process::Command::new("cp").arg("-r").arg(&dump).arg(&readable));
+        run(server.tool("pg_restore").args(["--no-owner", "-d", name]).arg(&readable));
+        there_and_back(&server, &from, "");
     }
 }
 
 #[test]
 fn what_an_archive_cannot_carry_is_named_all_at_once() {
-    let Some(server) = Server::start() else { return };
-    server
-        .connect("postgres")
-        .batch(
-            "CREATE TABLE t (a int); CREATE ROLE r; CREATE POLICY p ON t TO r USING (true);
-             CREATE PUBLICATION pub; CREATE COLLATION german (provider = libc, locale = 'C');
-             CREATE VIEW v WITH (security_barrier) AS SELECT 1; SELECT lo_create(0)",
-        )
-        .unwrap();
+    let place = Place::with(
+        "CREATE TABLE t (a int); CREATE POLICY p ON t TO postgres USING (true);
+         CREATE PUBLICATION pub; CREATE COLLATION german (provider = libc, locale = 'C');
+         CREATE VIEW v WITH (security_barrier) AS SELECT 1; SELECT lo_create(0)",
+    );
     let folder = tempfile::tempdir().unwrap();
     let mut writer = Writer::create(&folder.path().join("out.tar"), false).unwrap();
-    let error = export(&server.settings("postgres"), &mut writer).unwrap_err();
+    let error = place.target().export(&mut writer).unwrap_err();
     assert_eq!(error.code(), "backup.unsupported");
     for part in
         ["policy p of public.t", "publication pub", "collation public.german", "view public.v", "1 large objects"]
@@ -290,24 +291,16 @@ fn what_an_archive_cannot_carry_is_named_all_at_once() {
 
 #[test]
 fn large_tables_are_read_in_pieces_side_by_side() {
-    let Some(server) = Server::start() else { return };
-    server.connect("postgres").batch("CREATE DATABASE one TEMPLATE template0").unwrap();
-    let mut connection = server.connect("one");
-    connection
-        .batch(
-            "CREATE TABLE wide (id int, text text, range int4range); ALTER TABLE wide ALTER text SET STORAGE PLAIN;
-             INSERT INTO wide SELECT n, repeat('x', 4000) FROM generate_series(1, 18000) n;
-             CREATE TABLE narrow (id int); INSERT INTO narrow SELECT generate_series(1, 400000);
-             CREATE TABLE long (text text); INSERT INTO long SELECT repeat('y', 60000000) FROM generate_series(1, 2);",
-        )
-        .unwrap();
-    let exported = exported(&server, "one");
-    let entries: BTreeMap<String, Vec<u64>> = exported
-        .catalog
-        .objects
-        .iter()
-        .map(|object| (object.name.name.clone(), object.entries.iter().map(|entry| entry.rows.unwrap()).collect()))
-        .collect();
+    let place = Place::with(
+        "CREATE TABLE wide (id int, text text, range int4range); ALTER TABLE wide ALTER text SET STORAGE PLAIN;
+         INSERT INTO wide SELECT n, repeat('x', 4000) FROM generate_series(1, 18000) n;
+         CREATE TABLE narrow (id int); INSERT INTO narrow SELECT generate_series(1, 400000);
+         CREATE TABLE long (text text); INSERT INTO long SELECT repeat('y', 60000000) FROM generate_series(1, 2);",
+    );
+    let exported = exported(&place);
+    let rows = |object: &Object| object.entries.iter().map(|entry| entry.rows.unwrap()).collect();
+    let entries: BTreeMap<String, Vec<u64>> =
+        exported.catalog.objects.iter().map(|object| (object.name.name.clone(), rows(object))).collect();
     assert_eq!(entries["narrow"], [400_000]);
     assert_eq!(entries["long"], [1, 1], "an entry ends where it is long");
     assert_eq!(entries["wide"].iter().sum::<u64>(), 18_000);

@@ -9,11 +9,12 @@ use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field, UnionFields};
 use bytes::Bytes;
 
-use super::server::{Server, rows, step};
+use super::Place;
+use super::typed::{begin, create};
 use crate::target::definition::{
     Check, Column, ForeignKey, Generated, Index, IndexColumn, Key, TableDefinition, ValueType,
 };
-use crate::target::{Counts, Unit, Work};
+use crate::target::{Counts, Unit};
 
 fn column(name: &str, values: ValueType, declared: &str) -> Column {
     Column {
@@ -87,11 +88,9 @@ fn any() -> ArrayRef {
 
 #[test]
 fn a_table_of_another_system_keeps_every_value() {
-    let Some(server) = Server::start() else { return };
-    server.database("d");
-    server.connect("d").batch("CREATE SCHEMA s").unwrap();
-    let step = step(1, "table", Some("s"), "t\"x");
-    let mut work = server.work("d", &step, Unit::Whole, "sqlite");
+    let place = Place::with("CREATE SCHEMA s");
+    let begun = begin(&place, "sqlite", &[create(1, "table", Some("s"), "t\"x")]);
+    let mut work = begun.open(Unit::Whole);
     let mut definition = table(vec![
         Column { nullable: false, ..column("id", ValueType::Integer, "INTEGER") },
         column("flag", ValueType::Integer, "BOOLEAN"),
@@ -126,29 +125,28 @@ fn a_table_of_another_system_keeps_every_value() {
     let summary = work.summarize("").unwrap();
     assert_eq!((summary.rows, summary.columns.len()), (5, 7));
     work.commit(Counts::default()).unwrap();
-    let mut connection = server.connect("d");
-    let found = rows(&mut connection, r#"SELECT * FROM s."t""x" ORDER BY id"#);
+    begun.switch();
+    let found = place.rows(r#"SELECT * FROM s."t""x" ORDER BY id"#);
     assert_eq!(
         found,
         [
-            r"1|t|0.1|\N|\x5c00ff|∅|2",
-            "2|f|-0|a\r\n\\.|∅|1|4",
-            r"3|∅|Infinity|∅|\x|0.5|6",
-            "4|t|1e+300||∅|\"a\\tb\\\"\\\\\"|8",
-            r#"9000000000|t|NaN|ünï|∅|{"bytes": "00ff"}|18000000000"#,
+            r"1|t|0.1|\N|\x5c00ff|NULL|2",
+            "2|f|-0|a\r\n\\.|NULL|1|4",
+            r"3|NULL|Infinity|NULL|\x|0.5|6",
+            "4|t|1e+300||NULL|\"a\\tb\\\"\\\\\"|8",
+            r#"9000000000|t|NaN|ünï|NULL|{"bytes": "00ff"}|18000000000"#,
         ]
     );
     let insert = r#"INSERT INTO s."t""x"("text") VALUES ('n') RETURNING id, "any""#;
-    assert_eq!(rows(&mut connection, insert), ["9000000001|∅"].map(|row| row.replace('∅', "\"x\"")));
+    assert_eq!(place.rows(insert), ["9000000001|\"x\""]);
     let frozen = "SELECT count(*) FROM pg_index WHERE indrelid = 's.\"t\"\"x\"'::regclass";
-    assert_eq!(rows(&mut connection, frozen), ["3"]);
+    assert_eq!(place.rows(frozen), ["3"]);
 }
 
 #[test]
 fn a_value_that_cannot_be_kept_names_row_and_column() {
-    let Some(server) = Server::start() else { return };
-    server.database("d");
-    let step = step(1, "table", Some("public"), "t");
+    let place = Place::with("");
+    let begun = begin(&place, "postgresql", &[create(1, "table", Some("public"), "t")]);
     let integers = |values: Vec<i64>| Arc::new(Int64Array::from(values)) as ArrayRef;
     let cases: Vec<(ArrayRef, &str, u64, Option<&str>)> = vec![
         (integers(vec![1, 2, 70_000]), "target.bad_value", 3, Some("n")),
@@ -159,7 +157,7 @@ fn a_value_that_cannot_be_kept_names_row_and_column() {
         (Arc::new(Int64Array::from(vec![Some(1), None])), "target.constraint", 2, Some("n")),
     ];
     for (array, code, row, named) in cases {
-        let mut work = server.work("d", &step, Unit::Whole, "postgresql");
+        let mut work = begun.open(Unit::Whole);
         let mut definition = table(vec![Column { nullable: false, ..column("n", ValueType::Integer, "smallint") }]);
         definition.checks = vec![Check { name: None, expression: "n > 0".into() }];
         work.create_table("", definition).unwrap();
@@ -168,7 +166,7 @@ fn a_value_that_cannot_be_kept_names_row_and_column() {
         assert_eq!((error.code(), error.details().row), (code, Some(row)), "{error}");
         assert_eq!(error.details().column.as_deref(), named, "{error}");
     }
-    let mut work = server.work("d", &step, Unit::Whole, "postgresql");
+    let mut work = begun.open(Unit::Whole);
     work.create_table("", table(vec![column("n", ValueType::Boolean, "bool")])).unwrap();
     let wrong = stream(vec![("m", Arc::new(BooleanArray::from(vec![true])) as ArrayRef)]);
     assert_eq!(work.append("", &[], "arrow", wrong).unwrap_err().code(), "plugin.bad_batch");
@@ -176,10 +174,10 @@ fn a_value_that_cannot_be_kept_names_row_and_column() {
 
 #[test]
 fn copy_bytes_pass_through_however_they_are_cut() {
-    let Some(server) = Server::start() else { return };
-    server.database("d");
-    let mut step = step(1, "table", Some("public"), "t");
-    let mut work = server.work("d", &step, Unit::Begin, "postgresql");
+    let place = Place::with("");
+    let mut table_of_two = create(1, "table", Some("public"), "t");
+    let begun = begin(&place, "postgresql", &[table_of_two.clone()]);
+    let mut work = begun.open(Unit::Begin);
     let mut definition = table(vec![
         column("a", ValueType::Integer, "integer"),
         column("b", ValueType::Text, "character"),
@@ -195,7 +193,7 @@ fn copy_bytes_pass_through_however_they_are_cut() {
     work.commit(Counts::default()).unwrap();
 
     let text = b"long text\t1\n\\N\t2\n\\.\n";
-    let mut work = server.work("d", &step, Unit::Part(0), "postgresql");
+    let mut work = begun.open(Unit::Part(0));
     let columns = ["b".to_owned(), "a".to_owned()];
     for byte in text {
         let taken = work.append("", &columns, "postgres-copy-text", Bytes::copy_from_slice(&[*byte])).unwrap();
@@ -205,8 +203,8 @@ fn copy_bytes_pass_through_however_they_are_cut() {
     work.commit(Counts::default()).unwrap();
 
     // A second part of a step that has two does not truncate what the first one brought.
-    step.parts = 2;
-    let mut work = server.work("d", &step, Unit::Part(1), "postgresql");
+    table_of_two.parts = 2;
+    let mut work = begun.stage.open(&table_of_two, Unit::Part(1)).unwrap();
     let mut binary = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0".to_vec();
     binary.extend(b"\0\x04\0\0\0\x04\0\0\0\x07\0\0\0\x02hi\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff");
     for piece in binary.chunks(7) {
@@ -215,48 +213,70 @@ fn copy_bytes_pass_through_however_they_are_cut() {
     assert_eq!(work.end_rows().unwrap(), 1);
     work.commit(Counts::default()).unwrap();
 
-    let mut work = server.work("d", &step, Unit::End, "postgresql");
+    let mut work = begun.open(Unit::End);
     assert_eq!(work.summarize("").unwrap().rows, 3);
     work.commit(Counts::default()).unwrap();
-    let mut connection = server.connect("d");
-    assert_eq!(rows(&mut connection, "SELECT * FROM t ORDER BY a"), ["1|long text|2|∅|∅", "2|∅|3|∅|∅", "7|hi|8|∅|∅"]);
-    assert_eq!(rows(&mut connection, "SELECT conname FROM pg_constraint WHERE conrelid = 't'::regclass"), ["t_pk"]);
+    begun.switch();
+    assert_eq!(
+        place.rows("SELECT * FROM t ORDER BY a"),
+        ["1|long text|2|NULL|NULL", "2|NULL|3|NULL|NULL", "7|hi|8|NULL|NULL"]
+    );
+    assert_eq!(place.rows("SELECT conname FROM pg_constraint WHERE conrelid = 't'::regclass"), ["t_pk"]);
     let types =
         "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 0";
-    assert_eq!(rows(&mut connection, types), ["integer", "bpchar", "integer", "text", "numeric(5,2)"]);
+    assert_eq!(place.rows(types), ["integer", "bpchar", "integer", "text", "numeric(5,2)"]);
 }
 
 #[test]
 fn tables_that_refer_to_each_other_get_their_references_when_the_last_one_ends() {
-    let Some(server) = Server::start() else { return };
-    server.database("d");
-    let (mut a, mut b) = (step(1, "table", Some("public"), "a"), step(2, "table", Some("public"), "b"));
+    let place = Place::with("");
+    let (mut a, mut b) = (create(1, "table", Some("public"), "a"), create(2, "table", Some("public"), "b"));
     (a.needs_loaded, b.needs_loaded) = (vec![2], vec![1]);
-    for (step, other) in [(&a, "b"), (&b, "a")] {
-        let mut work = server.work("d", step, Unit::Begin, "postgresql");
+    let begun = begin(&place, "postgresql", &[a, b]);
+    for (at, name, other) in [(0, "a", "b"), (1, "b", "a")] {
+        let mut work = begun.step(at, Unit::Begin);
         let columns = ["id", "other", "own"].map(|name| column(name, ValueType::Integer, "integer")).to_vec();
         let mut definition = table(columns);
         definition.primary_key = Some(key(&["id"], false));
-        let own = ForeignKey { name: Some("own".into()), ..reference("own", &step.into.name) };
+        let own = ForeignKey { name: Some("own".into()), ..reference("own", name) };
         definition.foreign_keys = vec![reference("other", other), own];
         work.create_table("", definition).unwrap();
         work.commit(Counts::default()).unwrap();
-        let mut work = server.work("d", step, Unit::Part(0), "postgresql");
+        let mut work = begun.step(at, Unit::Part(0));
         work.append("", &[], "postgres-copy-text", Bytes::from_static(b"1\t1\t1\n")).unwrap();
         work.commit(Counts::default()).unwrap();
     }
     let count = "SELECT count(*) FROM pg_constraint WHERE contype = 'f'";
-    for (step, expected) in [(&a, "1"), (&b, "4")] {
-        server.work("d", step, Unit::End, "postgresql").commit(Counts::default()).unwrap();
-        assert_eq!(rows(&mut server.connect("d"), count), [expected]);
+    for (at, expected) in [(0, "1"), (1, "4")] {
+        begun.step(at, Unit::End).commit(Counts::default()).unwrap();
+        assert_eq!(place.rows(count), [expected]);
     }
+    begun.switch();
+    assert_eq!(place.rows(count), ["4"]);
+}
+
+#[test]
+fn a_reference_to_a_live_table_waits_for_the_switch() {
+    let place = Place::with("CREATE TABLE live (id integer PRIMARY KEY); INSERT INTO live VALUES (1)");
+    let begun = begin(&place, "postgresql", &[create(1, "table", Some("public"), "t")]);
+    let mut work = begun.open(Unit::Whole);
+    let mut definition = table(vec![column("a", ValueType::Integer, "integer")]);
+    definition.foreign_keys = vec![reference("a", "live")];
+    work.create_table("", definition).unwrap();
+    work.append("", &[], "postgres-copy-text", Bytes::from_static(b"1\n")).unwrap();
+    work.commit(Counts::default()).unwrap();
+    let count = "SELECT conname FROM pg_constraint WHERE contype = 'f'";
+    assert!(place.rows(count).is_empty());
+    let job = begun.switch();
+    assert_eq!(place.rows(count), ["t_a_fkey"]);
+    crate::target::Target::undo(&place.target(), &job).unwrap();
+    assert!(place.rows(count).is_empty());
 }
 
 #[test]
 fn definitions_cannot_do_anything_else() {
-    let Some(server) = Server::start() else { return };
-    server.database("d");
-    let step = step(1, "table", Some("public"), "t");
+    let place = Place::with("");
+    let begun = begin(&place, "postgresql", &[create(1, "table", Some("public"), "t")]);
     let plain = || column("a", ValueType::Integer, "integer");
     let hostile = [
         table(vec![Column { default: Some("1); DROP SCHEMA reinstate CASCADE; --".into()), ..plain() }]),
@@ -272,18 +292,18 @@ fn definitions_cannot_do_anything_else() {
     ];
     for definition in hostile {
         let shown = format!("{definition:?}");
-        let mut work = server.work("d", &step, Unit::Whole, "postgresql");
+        let mut work = begun.open(Unit::Whole);
         assert_eq!(work.create_table("", definition).unwrap_err().code(), "target.bad_definition", "{shown}");
     }
     // A type that would go on with the definition is none, and the values decide.
-    let mut work = server.work("d", &step, Unit::Whole, "postgresql");
+    let mut work = begun.open(Unit::Whole);
     work.create_table("", table(vec![Column { declared: "int DEFAULT 5".into(), ..plain() }])).unwrap();
     work.create_trigger("", "c", "COMMENT ON TABLE t IS 'x';").unwrap();
     assert!(work.create_view(&[], "SELECT 1; DROP TABLE t").is_err());
     assert!(work.create_table("x", table(vec![plain()])).is_err());
     drop(work);
     for statement in ["DROP TABLE t", "COMMENT ON TABLE u IS 'x'", "COMMENT ON TABLE t IS 'x'; DROP TABLE t"] {
-        let mut other = server.work("d", &step, Unit::Whole, "postgresql");
+        let mut other = begun.open(Unit::Whole);
         other.create_table("", table(vec![plain()])).unwrap();
         assert_eq!(
             other.create_trigger("", "c", statement).unwrap_err().code(),
