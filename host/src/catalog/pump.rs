@@ -59,7 +59,7 @@ impl Aside {
     fn start(reader: Box<Reader>) -> Result<Self, Fault> {
         let (sender, chunks) = sync_channel(WAITING);
         let thread =
-            thread::Builder::new().name("reinstate-inflate".to_owned()).spawn(move || pump(reader, &sender))?;
+            thread::Builder::new().name("reinstate-inflate".to_owned()).spawn(move || pump(&mut reader, &sender))?;
         Ok(Self { chunks: Some(chunks), thread: Some(thread) })
     }
 
@@ -81,7 +81,7 @@ impl Drop for Aside {
 }
 
 /// Reads to the end, to the first error, or until nobody wants more.
-fn pump(mut reader: Box<Reader>, chunks: &SyncSender<Result<Bytes, Fault>>) {
+fn pump(reader: &mut Reader, chunks: &SyncSender<Result<Bytes, Fault>>) {
     loop {
         let chunk = reader.chunk();
         let is_last = chunk.as_ref().map_or(true, Bytes::is_empty);

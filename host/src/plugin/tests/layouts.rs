@@ -41,7 +41,7 @@ fn a_layout_reads_a_foreign_backup() {
     assert_eq!(found.layout.as_deref(), Some("misreading"));
     assert_eq!((found.backup.name.as_str(), found.backup.dialect.as_str()), ("shop\\u{1b}[2J", "postgres"));
     let [first, second] = &found.objects[..] else { panic!("{:?}", found.objects) };
-    assert_eq!(first.depends, [second.name.clone()], "neither itself nor what is not there");
+    assert_eq!(first.depends, std::slice::from_ref(&second.name), "neither itself nor what is not there");
     assert_eq!((first.section, second.section), (Section::PreData, Section::PostData));
     let [whole, span] = &first.entries[..] else { panic!("{:?}", first.entries) };
     let stored = |extent, exact| {

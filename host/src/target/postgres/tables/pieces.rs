@@ -49,9 +49,8 @@ fn header(cursor: &mut Cursor<'_>) -> Result<(), String> {
     }
     cursor.expect("CREATE")?;
     let _ = cursor.accept("OR REPLACE");
-    if cursor.accept("CONSTRAINT TRIGGER") || cursor.accept("TRIGGER") || cursor.accept("POLICY") {
-        cursor.name()?;
-    } else if cursor.accept("UNIQUE INDEX") || cursor.accept("INDEX") {
+    let named = ["CONSTRAINT TRIGGER", "TRIGGER", "POLICY", "UNIQUE INDEX", "INDEX"];
+    if named.iter().any(|words| cursor.accept(words)) {
         cursor.name()?;
     } else if cursor.accept("RULE") {
         cursor.name()?;
