@@ -50,8 +50,7 @@ const QUERIES: [&str; 20] = [
 pub(super) fn refuse(source: &mut Source) -> Result<()> {
     let mut found = Vec::new();
     for query in QUERIES {
-        let not_of =
-            "NOT EXISTS (SELECT FROM pg_depend e WHERE e.deptype IN ('e', 'i') AND e.objid = c.oid AND e.classid = c.tableoid)";
+        let not_of = "NOT EXISTS (SELECT FROM pg_depend e WHERE e.deptype IN ('e', 'i') AND e.objid = c.oid AND e.classid = c.tableoid)";
         let query = query.replace("{NOT_OF}(c)", not_of).replace("{OWN}", OWN);
         let rows = source.ask(&query, &[])?;
         found.extend(rows.iter().take(NAMED).map(|row| row.get::<_, String>(0)));
