@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 /// The kind of environments.
 pub(crate) const ENVIRONMENT: &str = "function_environment";
 
+/// The attribute that names a definition's dialect, where it is not the backup's.
+const DIALECT: &str = "dialect";
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Attributes {
@@ -27,8 +30,17 @@ impl Attributes {
         object.parse_attributes()
     }
 
-    /// As the target gets it.
-    pub(crate) fn routine(self) -> Routine {
+    /// The dialect that the definition is written in: the backup's, unless an earlier restore has kept it with its own.
+    pub(crate) fn dialect<'a>(&'a self, object: &'a Object) -> &'a str {
+        self.attributes.get(DIALECT).and_then(Value::as_str).unwrap_or(&object.dialect)
+    }
+
+    /// As the target gets it; with a dialect where that is not the target's.
+    pub(crate) fn routine(mut self, dialect: Option<String>) -> Routine {
+        match dialect {
+            Some(dialect) => self.attributes.insert(DIALECT.to_owned(), Value::String(dialect)),
+            None => self.attributes.remove(DIALECT),
+        };
         Routine {
             language: self.language,
             definition: self.definition,

@@ -11,25 +11,30 @@ use serde_json::Value;
 
 use crate::attributes::{Attributes, ENVIRONMENT};
 
-/// The handler of the kinds `user_defined_function`, `stored_procedure` and `function_environment`.
+/// The kinds that a definition makes, and that live in a schema.
+const IN_SCHEMA: [&str; 7] =
+    ["user_defined_function", "stored_procedure", "aggregate", "type", "domain", "sequence", "materialized_view"];
+
+/// The kind of what others are built on.
+const EXTENSION: &str = "extension";
+
+/// The handler of functions, procedures and their environments, and of everything else that a definition of its own makes.
 #[derive(Debug)]
 pub struct Functions;
 
 impl Handler for Functions {
     fn describe() -> Description {
-        description!(
-            Kind::in_schema("user_defined_function"),
-            Kind::in_schema("stored_procedure"),
-            Kind::global(ENVIRONMENT)
-        )
+        let mut description = description!(Kind::global(ENVIRONMENT), Kind::global(EXTENSION));
+        description.kinds.extend(IN_SCHEMA.map(Kind::in_schema));
+        description
     }
 
     fn plan(object: &Object, target: &Target) -> Result<Outlook, Failure> {
         Ok(outlook(object, target, &Attributes::of(object)?))
     }
 
-    fn begin(object: &Object, _: &Target) -> Result<(), Failure> {
-        routines::create(&Attributes::of(object)?.routine())
+    fn begin(object: &Object, target: &Target) -> Result<(), Failure> {
+        routines::create(&routine(object, target, Attributes::of(object)?))
     }
 
     fn restore(object: &Object, _: &Target, part: u32) -> Result<Counts, Failure> {
@@ -49,10 +54,10 @@ impl Handler for Functions {
         }
     }
 
-    fn verify(object: &Object, _: &Target) -> Result<Vec<Finding>, Failure> {
+    fn verify(object: &Object, target: &Target) -> Result<Vec<Finding>, Failure> {
         let attributes = Attributes::of(object)?;
         let mut findings = packages(object, &attributes, blobs::size)?;
-        findings.extend(difference(&attributes.routine(), routines::get()?.as_ref()));
+        findings.extend(difference(&routine(object, target, attributes), routines::get()?.as_ref()));
         Ok(findings)
     }
 }
@@ -65,24 +70,32 @@ fn outlook(object: &Object, target: &Target, attributes: &Attributes) -> Outlook
         outlook.depend_on(ObjectName { kind: ENVIRONMENT.to_owned(), schema: None, name: environment.clone() });
     }
     outlook.findings.extend(mismatch(object, attributes));
-    if object.source.kind != ENVIRONMENT && !runs(object, target) {
+    let dialect = attributes.dialect(object);
+    if object.source.kind != ENVIRONMENT && !runs(dialect, target) {
         outlook.findings.push(Finding::note(
             "function.kept_as_document",
             format!(
-                "{} is kept with its definition, but the target runs no functions in {} of {}",
+                "{} is kept with its definition, but the target runs nothing in {} of {}",
                 object.source,
                 attributes.language,
-                if object.dialect.is_empty() { "another system" } else { &object.dialect }
+                if dialect.is_empty() { "another system" } else { dialect }
             ),
-            "Nothing to do, unless something in the target is to call it",
+            "Nothing to do, unless something in the target is to use it",
         ));
     }
     outlook
 }
 
+/// The routine as the target gets it. One that it cannot run comes with its dialect, so that a backup of the target still says it.
+fn routine(object: &Object, target: &Target, attributes: Attributes) -> Routine {
+    let dialect = attributes.dialect(object).to_owned();
+    let foreign = object.source.kind != ENVIRONMENT && !dialect.is_empty() && dialect != target.dialect;
+    attributes.routine(foreign.then_some(dialect))
+}
+
 /// Whether the target can run what the source wrote: the same system, and one that runs functions at all.
-fn runs(object: &Object, target: &Target) -> bool {
-    target.dialect != "sqlite" && !target.dialect.is_empty() && object.dialect == target.dialect
+fn runs(dialect: &str, target: &Target) -> bool {
+    target.dialect != "sqlite" && !target.dialect.is_empty() && dialect == target.dialect
 }
 
 fn mismatch(object: &Object, attributes: &Attributes) -> Option<Finding> {
@@ -216,7 +229,7 @@ mod tests {
             "user_defined_function",
             r#"{"language": "sql", "definition": "CREATE FUNCTION …", "attributes": {"a": 1, "b": 2}}"#,
         );
-        let expected = Attributes::of(&object).unwrap().routine();
+        let expected = Attributes::of(&object).unwrap().routine(None);
         let mut staged = expected.clone();
         staged.attributes = r#"{ "b": 2, "a": 1 }"#.into();
         assert!(difference(&expected, Some(&staged)).is_none());

@@ -79,7 +79,7 @@ pub(super) fn add_permissions(work: &mut PostgresWork, permissions: Vec<Permissi
     let existed = role::read(work, &work.step.into.name.clone())?.is_some();
     for permission in &permissions {
         let Some(granted) = grant::statement(permission, &quoted)? else { continue };
-        work.permit(&granted.grant)?;
+        work.permit(&granted.given)?;
         let undo = existed.then_some(granted.revoke.as_str());
         work.defer_last(&granted.grant, undo)?;
     }

@@ -38,7 +38,8 @@ pub(super) fn write(source: &mut Source, writer: &mut Writer, catalog: &Catalog,
     for row in &rows {
         let own = name(row);
         let memberships = memberships.remove(&own.name).unwrap_or_default();
-        let permissions = permissions.remove(&own.name).unwrap_or_default();
+        let mut permissions = permissions.remove(&own.name).unwrap_or_default();
+        permissions.sort_by(|one, other| (&one.on, &one.privilege).cmp(&(&other.on, &other.privilege)));
         let groups = memberships.iter().filter_map(|membership| kinds.get(&membership.role).cloned());
         let objects = permissions.iter().filter_map(|permission| permission.on.clone());
         let depends: BTreeSet<ObjectName> = groups.chain(objects).filter(|name| *name != own).collect();

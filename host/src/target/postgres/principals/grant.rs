@@ -13,6 +13,8 @@ use super::super::fragment::{self, ident, idents};
 pub(super) struct Granted {
     pub(super) grant: String,
     pub(super) revoke: String,
+    /// What of it comes from the archive.
+    pub(super) given: String,
 }
 
 /// The words that PostgreSQL knows for a sort of objects.
@@ -34,7 +36,7 @@ pub(super) fn statement(permission: &Permission, role: &str) -> Result<Option<Gr
     let grant = format!("GRANT {privilege} ON {sort} {on} TO {role}{option}");
     let revoke = format!("REVOKE {privilege} ON {sort} {on} FROM {role}");
     if sort != "SCHEMA" {
-        return Ok(Some(Granted { grant, revoke }));
+        return Ok(Some(Granted { given: grant.clone(), grant, revoke }));
     }
     // A schema comes and goes by itself: it may have another name here, or none.
     let exists = super::literal(on.trim_matches('"'));
@@ -43,7 +45,7 @@ pub(super) fn statement(permission: &Permission, role: &str) -> Result<Option<Gr
             "DO $reinstate$ BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = {exists}) THEN {statement}; END IF; END $reinstate$"
         )
     };
-    Ok(Some(Granted { grant: guarded(&grant), revoke: guarded(&revoke) }))
+    Ok(Some(Granted { grant: guarded(&grant), revoke: guarded(&revoke), given: grant }))
 }
 
 /// The sort of object in PostgreSQL's word, its name, and the privilege. `USAGE ON SCHEMA name` has its object in the privilege: schemas are no

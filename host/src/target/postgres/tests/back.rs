@@ -93,10 +93,6 @@ fn restore(place: &Place, exported: &Exported) {
         step.needs_loaded = (0..objects.len() as u32).filter(|other| *other != at as u32).collect();
         steps.push(step);
     }
-    let mut plan = plan(StageKind::Beside, &steps, &[]);
-    plan.options.allow = ["all".to_owned()].into();
-    let stage = place.target().begin(&job("r-thereandback", &plan)).unwrap();
-    let open = |at: usize, unit: Unit| stage.open(&steps[at], unit).unwrap();
     let mut done = vec![false; objects.len()];
     let mut order = Vec::new();
     while order.len() < objects.len() {
@@ -116,6 +112,11 @@ fn restore(place: &Place, exported: &Exported) {
             order.push(first);
         }
     }
+    let ordered: Vec<_> = order.iter().map(|at| steps[*at].clone()).collect();
+    let mut plan = plan(StageKind::Beside, &ordered, &[]);
+    plan.options.allow = ["all".to_owned()].into();
+    let stage = place.target().begin(&job("r-thereandback", &plan)).unwrap();
+    let open = |at: usize, unit: Unit| stage.open(&steps[at], unit).unwrap();
     let mut ends = Vec::new();
     for at in order {
         let object = &objects[at];
@@ -143,7 +144,7 @@ fn restore(place: &Place, exported: &Exported) {
     for at in ends {
         end(open(at, Unit::End), &objects[at], &attributes(&objects[at]));
     }
-    finish(&*stage, &steps).unwrap();
+    finish(&*stage, &ordered).unwrap();
 }
 
 fn begin(work: &mut dyn Work, object: &Object, attributes: &Value) -> crate::error::Result<()> {

@@ -146,7 +146,7 @@ fn routines_run_where_the_server_has_their_language_and_are_documents_elsewhere(
             "user_defined_function",
             "x",
             "CREATE FUNCTION x() RETURNS int LANGUAGE sql AS 'SELECT 1'; DROP TABLE y",
-            "target.bad_definition",
+            "sql.not_allowed",
         ),
         ("sequence", "x", "CREATE SEQUENCE x; DROP SCHEMA reinstate", "target.bad_definition"),
         ("sequence", "x", "CREATE SEQUENCE x; ALTER SEQUENCE other RESTART", "target.bad_definition"),
