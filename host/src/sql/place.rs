@@ -160,7 +160,7 @@ impl Reader<'_> {
         let behind_word = |at: usize| at.checked_sub(1).is_some_and(|at| self.is_word(at, "OPERATOR"));
         if let Some(before) = start.checked_sub(1) {
             let between = self.is_symbol(before, '(') || self.tokens[before].kind == TokenKind::Number;
-            if !behind_word(start) && !(between && behind_word(before)) {
+            if !(behind_word(start) || between && behind_word(before)) {
                 return None;
             }
         }
