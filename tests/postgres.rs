@@ -9,6 +9,7 @@ mod archives;
 mod failures;
 #[path = "postgres/kill.rs"]
 mod kill;
+#[allow(dead_code, reason = "Other tests use the rest of it")]
 #[path = "limits/mounts.rs"]
 mod mounts;
 #[path = "postgres/scene.rs"]

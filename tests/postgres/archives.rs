@@ -3,21 +3,18 @@
 use crate::scene::{Dump, Scene, dumps, job};
 use crate::support::postgres::golden::{differences, lines_that_differ};
 
-/// Archives that this server does not take, with the code that says so and the reason.
-const NOT_TAKEN: [(u32, &str, &str, &str); 2] = [
+/// Archives that this server does not take, by database and version, with the code that says so and the reason.
+const NOT_TAKEN: [(&str, u32, &str, &str); 3] = [
     (
-        18,
         "torture",
+        18,
         "target.bad_definition",
         "Generated columns that are not stored, and constraints that are not enforced",
     ),
-    (
-        17,
-        "pagila",
-        "target.bad_value",
-        "A parameter of another engine, which no server of PostgreSQL's own takes: pg_attver",
-    ),
+    ("torture", 16, "target.bad_value", ANOTHER_ENGINE),
+    ("pagila", 17, "target.bad_value", ANOTHER_ENGINE),
 ];
+const ANOTHER_ENGINE: &str = "A parameter of another engine, which no server of PostgreSQL's own takes: pg_attver";
 
 /// What is the same whoever owns it.
 const ROWS: [&str; 2] = ["tables", "sequences"];
@@ -38,7 +35,8 @@ fn options<'a>(dump: &Dump, globals: &'a Option<String>) -> Vec<&'a str> {
 fn restored(scene: &Scene, dump: &Dump, database: &str) {
     let globals = dump.globals();
     scene.restore(database, &dump.path, &options(dump, &globals)).expect(0);
-    if let Some(golden) = dump.golden().filter(|_| dump.is_whole()) {
+    // As statements, pg_dump writes a negative zero as zero.
+    if let Some(golden) = dump.golden().filter(|_| dump.is_whole() && !dump.how.contains("inserts")) {
         assert_eq!(differences(&golden, &scene.content(database), &ROWS), Vec::<String>::new(), "{:?}", dump.path);
     }
 }
@@ -63,7 +61,9 @@ fn whole_archives_restore_as_pg_restore_restores_them() {
 fn whole_archives_hold_what_the_source_held() {
     let scene = Scene::new();
     // The same server made these, so that nothing differs in how it writes definitions.
-    for dump in dumps().into_iter().filter(|dump| dump.version == 15 && dump.is_whole()) {
+    for dump in
+        dumps().into_iter().filter(|dump| dump.version == 15 && dump.is_whole() && !dump.how.contains("inserts"))
+    {
         let Some(golden) = dump.golden() else { continue };
         let database = scene.server.database();
         restored(&scene, &dump, &database);
@@ -98,8 +98,8 @@ fn archives_of_later_servers_restore_unless_their_words_are_too_new() {
     let scene = Scene::new();
     for dump in dumps().into_iter().filter(|dump| !dump.is_of_this_server() && dump.is_whole()) {
         let database = scene.server.database();
-        let not_taken = NOT_TAKEN.iter().find(|(version, name, ..)| dump.version >= *version && dump.database == *name);
-        let Some((_, _, code, _)) = not_taken else {
+        let not_taken = NOT_TAKEN.iter().find(|(name, version, ..)| dump.version == *version && dump.database == *name);
+        let Some((.., code, _)) = not_taken else {
             restored(&scene, &dump, &database);
             continue;
         };
@@ -135,9 +135,9 @@ fn archives_arrive_through_pipes() {
 #[test]
 fn both_ways_of_staging_give_the_same() {
     let scene = Scene::new();
-    for dump in
-        dumps().into_iter().filter(|dump| dump.is_of_this_server() && dump.is_whole() && dump.how.ends_with("dir"))
-    {
+    // The torture database has columns of names of objects: rows beside the live objects name what is not there yet.
+    let comparable = |dump: &Dump| dump.is_of_this_server() && dump.how.ends_with("dir") && dump.database != "torture";
+    for dump in dumps().into_iter().filter(comparable) {
         let (beside, apart) = (scene.server.database(), scene.server.database());
         let globals = dump.globals();
         for (database, stage) in [(&beside, "beside"), (&apart, "database")] {

@@ -37,7 +37,11 @@ pub(crate) fn failed(fault: &Fault, doing: &str) -> Error {
     if let Some(detail) = said.detail() {
         message = format!("{message}; {detail}");
     }
-    placed(Error::new(code(said.code().code()), message), said)
+    // Two sessions changed one row of the catalog, which the server has no SQLSTATE of its own for.
+    let met =
+        said.code().code() == "XX000" && matches!(said.routine(), Some("simple_heap_update" | "simple_heap_delete"));
+    let code = if met { "target.deadlock" } else { code(said.code().code()) };
+    placed(Error::new(code, message), said)
 }
 
 /// The reason without the driver's own preamble.
