@@ -101,7 +101,7 @@ fn a_postgresql_database_goes_to_sqlite_and_comes_back() {
 
         let archive = sandbox.text("first.tar");
         sandbox.json(&["backup", "create", "--from", &server.target(&database), "-o", &archive]).expect(0);
-        sandbox.json(&["restore", &archive, "--into", &sandbox.target("there.sqlite")]).expect(0);
+        sandbox.json(&["restore", &archive, "--into", &sandbox.target("there.sqlite"), "--create-schema"]).expect(0);
         equal(&before, &in_sqlite(&sandbox.path("there.sqlite"), "public"));
 
         let (back, archive) = (server.database(), sandbox.text("second.tar"));
@@ -148,7 +148,7 @@ fn a_sqlite_file_goes_to_postgresql_and_comes_back() {
 
     let second = sandbox.text("second.tar");
     sandbox.json(&["backup", "create", "--from", &server.target(&database), "-o", &second]).expect(0);
-    sandbox.json(&["restore", &second, "--into", &sandbox.target("back.sqlite")]).expect(0);
+    sandbox.json(&["restore", &second, "--into", &sandbox.target("back.sqlite"), "--create-schema"]).expect(0);
     equal(&before, &in_sqlite(&sandbox.path("back.sqlite"), "main"));
 }
 

@@ -2,6 +2,7 @@
 
 use crate::scene::{Scene, northwind};
 use crate::support::Outcome;
+use crate::support::postgres::golden::lines_that_differ;
 
 /// Two schemas with something of every kind that can be asked for.
 const SOURCE: &str = "CREATE SCHEMA s; CREATE SCHEMA \"My Schema\";
@@ -30,6 +31,12 @@ fn restored(options: &[&str]) -> (Scene, String) {
 #[track_caller]
 fn expect(outcome: &Outcome) {
     assert_eq!(outcome.status, Some(0), "{outcome:#?}");
+}
+
+#[track_caller]
+fn same_definitions(scene: &Scene, ours: &str, theirs: &str, context: &str) {
+    let (ours, theirs) = (scene.server.definitions(ours, &[]), scene.server.definitions(theirs, &[]));
+    assert_eq!(lines_that_differ(&ours, &theirs), Vec::<String>::new(), "{context}");
 }
 
 fn relations(scene: &Scene, database: &str) -> String {
@@ -84,7 +91,7 @@ fn sections_come_one_after_another() {
     for section in ["pre-data", "data", "post-data"] {
         expect(&scene.restore(&ours, &archive, &["--section", section, "--create-schema"]));
         scene.server.pg_restore(&theirs, &archive, &["--section", section]);
-        assert_eq!(scene.server.definitions(&ours, &[]), scene.server.definitions(&theirs, &[]), "{section}");
+        same_definitions(&scene, &ours, &theirs, section);
         let count = "SELECT count(*) FROM s.t";
         assert_eq!(scene.server.value(&ours, count), scene.server.value(&theirs, count), "{section}");
     }
@@ -96,21 +103,15 @@ fn schemas_take_other_names_wherever_they_are_named() {
     let archive = scene.dump("source.dump", SOURCE, &[]);
     let (ours, theirs) = (scene.server.database(), scene.server.database());
     let other = ["--create-schema", "--map", "s=it's \"new\"", "--map", "My Schema=plain"];
-    for stage in ["beside", "database"] {
-        scene.server.sql("postgres", &format!("DROP DATABASE {ours}; "));
-        scene.server.sql("postgres", &format!("CREATE DATABASE {ours}"));
-        expect(&scene.restore(&ours, &archive, &[&other[..], &["--stage", stage]].concat()));
-        scene.server.sql("postgres", &format!("DROP DATABASE {theirs}; "));
-        scene.server.sql("postgres", &format!("CREATE DATABASE {theirs}"));
-        scene.server.pg_restore(&theirs, &archive, &[]);
-        scene
-            .server
-            .sql(&theirs, "ALTER SCHEMA s RENAME TO \"it's \"\"new\"\"\"; ALTER SCHEMA \"My Schema\" RENAME TO plain");
-        // Texts of functions are looked up when they run; every other name has changed with its schema.
-        assert_eq!(scene.server.definitions(&ours, &[]), scene.server.definitions(&theirs, &[]), "{stage}");
-        assert_eq!(scene.server.value(&ours, "SELECT count(*) FROM plain.\"My Table\""), "10");
-        assert_eq!(scene.server.value(&ours, "SELECT \"it's \"\"new\"\"\".atomic()"), "100");
-    }
+    expect(&scene.restore(&ours, &archive, &[&other[..], &["--stage", "beside"]].concat()));
+    scene.server.pg_restore(&theirs, &archive, &[]);
+    scene
+        .server
+        .sql(&theirs, "ALTER SCHEMA s RENAME TO \"it's \"\"new\"\"\"; ALTER SCHEMA \"My Schema\" RENAME TO plain");
+    // Texts of functions are looked up when they run; every other name has changed with its schema.
+    same_definitions(&scene, &ours, &theirs, "");
+    assert_eq!(scene.server.value(&ours, "SELECT count(*) FROM plain.\"My Table\""), "10");
+    assert_eq!(scene.server.value(&ours, "SELECT \"it's \"\"new\"\"\".atomic()"), "100");
 }
 
 #[test]
@@ -120,7 +121,7 @@ fn definitions_come_without_rows() {
     let (ours, theirs) = (scene.server.database(), scene.server.database());
     expect(&scene.restore(&ours, &archive, &["--definitions-only", "--create-schema"]));
     scene.server.pg_restore(&theirs, &archive, &["--schema-only"]);
-    assert_eq!(scene.server.definitions(&ours, &[]), scene.server.definitions(&theirs, &[]));
+    same_definitions(&scene, &ours, &theirs, "");
     assert_eq!(scene.server.value(&ours, "SELECT count(*) FROM s.t"), "0");
 }
 
@@ -164,9 +165,14 @@ fn what_reaches_outside_is_refused_until_it_is_allowed() {
 fn roles_come_first_and_the_one_that_restores_is_not_changed() {
     let scene = Scene::new();
     let globals = scene.sandbox.path("globals.sql");
-    let script = "CREATE ROLE owner_of_t;\nALTER ROLE owner_of_t WITH NOSUPERUSER INHERIT NOCREATEROLE NOCREATEDB NOLOGIN NOREPLICATION NOBYPASSRLS;\n\
-        CREATE ROLE postgres;\nALTER ROLE postgres WITH NOSUPERUSER NOLOGIN;\nCREATE ROLE reader;\nALTER ROLE reader WITH LOGIN;\nGRANT owner_of_t TO reader;\n";
-    std::fs::write(&globals, script).expect("a script");
+    let script = |postgres: &str| {
+        format!(
+            "--\n-- PostgreSQL database cluster dump\n--\n\nSET default_transaction_read_only = off;\n\nCREATE ROLE owner_of_t;\n\
+             ALTER ROLE owner_of_t WITH NOSUPERUSER INHERIT NOCREATEROLE NOCREATEDB NOLOGIN NOREPLICATION NOBYPASSRLS;\n\
+             CREATE ROLE postgres;\nALTER ROLE postgres WITH {postgres};\nCREATE ROLE reader;\nALTER ROLE reader WITH LOGIN;\n\
+             GRANT owner_of_t TO reader;\n"
+        )
+    };
     let archive = scene.dump("source.dump", SOURCE, &[]);
     // Nothing owns it any more, so that the script has to make it.
     for database in scene.server.query("postgres", "SELECT datname FROM pg_database WHERE datname ~ '^db'") {
@@ -175,8 +181,12 @@ fn roles_come_first_and_the_one_that_restores_is_not_changed() {
     }
     scene.server.sql("postgres", "DROP ROLE owner_of_t");
     let database = scene.server.database();
-    let script = globals.to_str().expect("UTF-8");
-    expect(&scene.restore(&database, &archive, &["--globals", script, "--allow", "all", "--create-schema"]));
+    let options = ["--globals", globals.to_str().expect("UTF-8"), "--allow", "all", "--create-schema"];
+    std::fs::write(&globals, script("NOSUPERUSER NOLOGIN")).expect("a script");
+    scene.restore(&database, &archive, &options).expect(3);
+    let whole = "SUPERUSER INHERIT CREATEROLE CREATEDB LOGIN REPLICATION BYPASSRLS";
+    std::fs::write(&globals, script(whole)).expect("a script");
+    expect(&scene.restore(&database, &archive, &options));
     assert_eq!(
         scene.server.value(&database, "SELECT rolsuper AND rolcanlogin FROM pg_roles WHERE rolname = 'postgres'"),
         "t"

@@ -28,14 +28,7 @@ impl Server {
     /// A server with these lines in its configuration.
     pub fn configured(configuration: &str) -> Self {
         let folder = Self::folder();
-        let data = folder.path().join("data");
-        Self::create(folder, data, configuration)
-    }
-
-    /// A server whose data are in that folder, which must be empty.
-    pub fn in_folder(data: PathBuf, configuration: &str) -> Self {
-        give(&data);
-        Self::create(Self::folder(), data, configuration)
+        Self::create(folder, configuration)
     }
 
     fn folder() -> tempfile::TempDir {
@@ -45,7 +38,8 @@ impl Server {
         folder
     }
 
-    fn create(folder: tempfile::TempDir, data: PathBuf, configuration: &str) -> Self {
+    fn create(folder: tempfile::TempDir, configuration: &str) -> Self {
+        let data = folder.path().join("data");
         let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("a port").port();
         let server = Self { folder, data, port };
         let mut initdb = server.tool("initdb");
@@ -287,7 +281,7 @@ fn is_root() -> bool {
 }
 
 /// Gives a folder to the user that the server runs as.
-fn give(path: &Path) {
+pub fn give(path: &Path) {
     if is_root() {
         run(Command::new("chown").arg("postgres:postgres").arg(path));
     }

@@ -113,6 +113,7 @@ pub const ALL: &[(&str, Kind, &str)] = &[
     ("target.constraint", Failed, "A row breaks a constraint"),
     ("target.damaged", Failed, "The target's own data cannot be understood"),
     ("target.extension_missing", Refused, "The target's server has no such extension or language"),
+    ("target.deadlock", Stopped, "Others held what the restore needed, and waited for what it held"),
     ("target.foreign_key", Failed, "Rows would refer to rows that are not there"),
     ("target.full", Stopped, "The target has no space left"),
     ("target.io", Stopped, "The target could not be read or written"),

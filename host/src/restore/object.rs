@@ -12,6 +12,9 @@ use crate::target::{Counts, Stage, Unit};
 
 use super::{Event, Watch};
 
+/// How often a unit gives way to others that lock the same things in another order.
+const YIELDS: u32 = 5;
+
 /// What every task of a job shares.
 pub(super) struct Context {
     pub(super) stage: Box<dyn Stage>,
@@ -40,6 +43,7 @@ impl Context {
         self.emit(&Event::ObjectStarted { object: work.step.into.clone() });
         let mut counts = Counts::default();
         let findings = self.unit(work, Unit::Whole, |session| {
+            counts = Counts::default();
             session.begin()?;
             for part in 0..work.step.parts {
                 let part = session.restore(part)?;
@@ -82,7 +86,30 @@ impl Context {
     }
 
     /// Runs one unit in a fresh instance and commits it.
-    fn unit<T>(&self, work: &Work, unit: Unit, run: impl FnOnce(&mut Session) -> Result<(Counts, T)>) -> Result<T> {
+    /// One that has to give way to another unit is run again.
+    fn unit<T>(
+        &self,
+        work: &Work,
+        unit: Unit,
+        mut run: impl FnMut(&mut Session) -> Result<(Counts, T)>,
+    ) -> Result<T> {
+        for attempt in 1..=YIELDS {
+            match self.attempt(work, unit, &mut run) {
+                Err(error) if error.code() == "target.deadlock" => {
+                    std::thread::sleep(std::time::Duration::from_millis(10 << attempt));
+                }
+                done => return done,
+            }
+        }
+        self.attempt(work, unit, &mut run)
+    }
+
+    fn attempt<T>(
+        &self,
+        work: &Work,
+        unit: Unit,
+        run: &mut impl FnMut(&mut Session) -> Result<(Counts, T)>,
+    ) -> Result<T> {
         self.cancel.check()?;
         let mut session = work.plugin.session(
             work.view.clone(),

@@ -68,7 +68,8 @@ const OBJECTS: [(&str, &str); 19] = [
         "SELECT p.polrelid::regclass::text || ':' || p.polname, p.polcmd::text, p.polpermissive,
          pg_catalog.pg_get_expr(p.polqual, p.polrelid), pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid),
          (SELECT pg_catalog.array_agg(r.rolname ORDER BY r.rolname)::text FROM pg_catalog.pg_roles r WHERE r.oid = ANY (p.polroles))
-         FROM pg_catalog.pg_policy p",
+         FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE {ns}",
     ),
     (
         "rules",
@@ -79,7 +80,7 @@ const OBJECTS: [(&str, &str); 19] = [
     (
         "enums",
         "SELECT e.enumtypid::regtype::text, pg_catalog.array_agg(e.enumlabel ORDER BY e.enumsortorder)::text FROM pg_catalog.pg_enum e
-         GROUP BY 1",
+         JOIN pg_catalog.pg_type t ON t.oid = e.enumtypid JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace WHERE {ns} GROUP BY 1",
     ),
     (
         "types",
@@ -90,7 +91,7 @@ const OBJECTS: [(&str, &str); 19] = [
          WHERE t.typtype IN ('e', 'd', 'r', 'c', 'b') AND (t.typelem = 0 OR t.typtype <> 'b')
          AND (c.relkind IS NULL OR c.relkind = 'c') AND {ns} AND {own:pg_type:t}",
     ),
-    ("statistics", "SELECT stxname, pg_catalog.pg_get_statisticsobjdef(oid) FROM pg_catalog.pg_statistic_ext"),
+    ("statistics", "SELECT stxname, pg_catalog.pg_get_statisticsobjdef(s.oid) FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace WHERE {ns}"),
     (
         "publications",
         "SELECT pubname, puballtables, pubinsert, pubupdate, pubdelete, pubtruncate FROM pg_catalog.pg_publication",
@@ -98,14 +99,14 @@ const OBJECTS: [(&str, &str); 19] = [
     (
         "default_acl",
         "SELECT defaclrole::regrole::text || ':' || coalesce(defaclnamespace::regnamespace::text, '') || ':' || defaclobjtype::text,
-         defaclacl::text FROM pg_catalog.pg_default_acl WHERE defaclrole >= 0 {and_ns}",
+         defaclacl::text FROM pg_catalog.pg_default_acl",
     ),
     (
         "comments",
         "SELECT i.type || ' ' || i.identity, d.description FROM pg_catalog.pg_description d,
          LATERAL pg_catalog.pg_identify_object(d.classoid, d.objoid, d.objsubid) i
          WHERE i.schema IS DISTINCT FROM 'pg_catalog' AND i.schema IS DISTINCT FROM 'information_schema'
-         AND i.schema IS DISTINCT FROM 'reinstate' AND i.identity <> 'reinstate' AND d.objoid >= 16384",
+         AND i.identity !~ '^\"?reinstate' AND coalesce(i.schema, '') !~ '^reinstate' AND d.objoid >= 16384",
     ),
     (
         "foreign_servers",
@@ -140,7 +141,7 @@ pub fn rows(server: &Server, database: &str) -> Content {
 }
 
 fn filled(query: &str) -> String {
-    let mut query = query.replace("{ns}", NAMESPACES).replace("{and_ns}", "");
+    let mut query = query.replace("{ns}", NAMESPACES);
     for (catalog, alias) in [("pg_class", "c"), ("pg_proc", "p"), ("pg_type", "t")] {
         let own = format!(
             "NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.{catalog}'::regclass AND d.objid = {alias}.oid AND d.deptype = 'e')"

@@ -34,6 +34,10 @@ impl Newcomers {
         }
         let Ok(tokens) = tokens(statement, Dialect::Postgresql) else { return false };
         let Some(first) = tokens.first() else { return false };
+        // The policy may be one that waits.
+        if first.is_word("COMMENT") && tokens.get(2).is_some_and(|token| token.is_word("POLICY")) {
+            return true;
+        }
         let gives = ["GRANT", "REVOKE"].iter().any(|word| first.is_word(word));
         let policy = first.is_word("CREATE") && tokens.get(1).is_some_and(|token| token.is_word("POLICY"));
         let defaults = first.is_word("ALTER") && tokens.get(1).is_some_and(|token| token.is_word("DEFAULT"));
@@ -68,6 +72,7 @@ mod tests {
             ("ALTER TABLE s.t OWNER TO \"Weird \"\"Role\"\"\"", "", "ALTER TABLE s.t OWNER TO \"Weird \"\"Role\"\"\""),
             ("ALTER TABLE s.ann OWNER TO bob", "ALTER TABLE s.ann OWNER TO bob", ""),
             ("GRANT SELECT ON TABLE s.t TO ann", "", "GRANT SELECT ON TABLE s.t TO ann"),
+            ("COMMENT ON POLICY p ON s.t IS 'x'", "", "COMMENT ON POLICY p ON s.t IS 'x'"),
             ("CREATE POLICY p ON s.t TO ann USING (true)", "", "CREATE POLICY p ON s.t TO ann USING (true)"),
         ];
         for (statements, now, later) in cases {

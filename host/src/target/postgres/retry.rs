@@ -46,5 +46,5 @@ pub(crate) fn transaction<T>(
 }
 
 fn is_locked(error: &Error) -> bool {
-    error.code() == "target.locked"
+    matches!(error.code(), "target.locked" | "target.deadlock")
 }

@@ -138,6 +138,10 @@ fn locks(object: &Object, entry: &Attributes) -> Vec<ObjectName> {
     };
     let named = match entry.desc.as_str() {
         "FK CONSTRAINT" => statements::tables_of_foreign_key(&entry.definition),
+        "INDEX ATTACH" => {
+            let index = |name| ObjectName { kind: "index".to_owned(), ..table(name) };
+            return statements::attached(&entry.definition).unwrap_or_default().into_iter().map(index).collect();
+        }
         "TABLE ATTACH" => statements::attached(&entry.definition).unwrap_or_default(),
         _ => Vec::new(),
     };

@@ -83,6 +83,7 @@ fn clause(work: &mut PostgresWork, column: &Column, numbered: bool, place: &Plac
         let expression = expression(&generated.expression, &what("computation"))?;
         clause = format!("{clause} GENERATED ALWAYS AS {expression} STORED");
     } else if let Some(default) = &column.default {
+        let default = if kind == types::normal(&column.declared) { default } else { uncast(default, &column.declared) };
         let expression = expression(default, &what("default"))?;
         // A constant of another system is a text there, whatever it looks like.
         let expression = if kind == "jsonb" && work.dialect() != "postgresql" && work.dialect() != "postgres" {
@@ -96,6 +97,12 @@ fn clause(work: &mut PostgresWork, column: &Column, numbered: bool, place: &Plac
         clause.push_str(" NOT NULL");
     }
     Ok(clause)
+}
+
+/// A default without its cast to the type that the column could not have: `'G'::mpaa_rating`.
+fn uncast<'a>(default: &'a str, declared: &str) -> &'a str {
+    let cut = default.trim_end().strip_suffix(declared.trim()).and_then(|rest| rest.trim_end().strip_suffix("::"));
+    cut.filter(|_| !declared.trim().is_empty()).unwrap_or(default)
 }
 
 /// A collation's name, quoted unless it comes quoted.

@@ -71,7 +71,7 @@ fn bare(declared: &str) -> String {
 }
 
 /// As it is declared, with no space around it; a type that is one word in quotes or capitals stays as it is.
-fn normal(declared: &str) -> String {
+pub(super) fn normal(declared: &str) -> String {
     let trimmed = declared.trim();
     if KNOWN.contains(&bare(trimmed).as_str()) { trimmed.to_lowercase() } else { trimmed.to_owned() }
 }
