@@ -162,8 +162,7 @@ fn disturbed(scene: &Scene, database: &str, archive: &Path, options: &[&str], di
     let words = [&["restore", archive.to_str().expect("UTF-8"), "--into", &target, "--json"], options].concat();
     let child = scene.sandbox.command(&words).spawn().expect("the binary starts");
     let client = scene.server.connect("postgres");
-    let copies =
-        "SELECT count(*) FROM pg_stat_activity WHERE query ~* '^copy.*\"t\"' AND state = 'active'";
+    let copies = "SELECT count(*) FROM pg_stat_activity WHERE query ~* '^copy.*\"t\"' AND state = 'active'";
     while client.query(copies)[0][0].as_deref() == Some("0") {
         std::thread::yield_now();
     }

@@ -87,12 +87,7 @@ impl Context {
 
     /// Runs one unit in a fresh instance and commits it.
     /// One that has to give way to another unit is run again.
-    fn unit<T>(
-        &self,
-        work: &Work,
-        unit: Unit,
-        mut run: impl FnMut(&mut Session) -> Result<(Counts, T)>,
-    ) -> Result<T> {
+    fn unit<T>(&self, work: &Work, unit: Unit, mut run: impl FnMut(&mut Session) -> Result<(Counts, T)>) -> Result<T> {
         for attempt in 1..=YIELDS {
             match self.attempt(work, unit, &mut run) {
                 Err(error) if error.code() == "target.deadlock" => {

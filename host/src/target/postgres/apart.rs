@@ -38,7 +38,7 @@ pub(crate) struct Apart {
 
 /// The locks of such a job: on the live database's name, and on the database itself where it exists.
 pub(crate) fn locks(settings: &Settings, maintenance: &Settings, job: &str) -> Result<(Lock, Option<Lock>)> {
-    let name = Lock::elsewhere(maintenance, job, &settings.name())?;
+    let name = Lock::elsewhere(maintenance, job, settings.name())?;
     match Lock::here(settings, job) {
         Ok(here) => Ok((name, Some(here))),
         Err(error) if error.code() == "target.not_found" => Ok((name, None)),
@@ -52,15 +52,15 @@ impl PostgresStage {
         let maintenance = database::maintenance(settings)?;
         let (mut lock, here) = locks(settings, &maintenance, &job.job)?;
         let live = settings.name();
-        let name = Name::Stage(job.job.clone()).beside(&live);
-        sweep(settings, lock.connection(), &live)?;
+        let name = Name::Stage(job.job.clone()).beside(live);
+        sweep(settings, lock.connection(), live)?;
         failpoint::hit("postgres.begin");
         // Only one database at a time can be made of a template.
-        retrying(|_| database::create(lock.connection(), &name, &live))?;
+        retrying(|_| database::create(lock.connection(), &name, live))?;
         failpoint::hit("postgres.begin.done");
         let stage = settings.database(&name);
         let replaced = here.is_some();
-        let recorded = record(&stage, job, &live, replaced, &head);
+        let recorded = record(&stage, job, live, replaced, &head);
         if recorded.is_err() {
             database::drop_database(lock.connection(), &name)?;
         }
@@ -73,7 +73,7 @@ impl PostgresStage {
         let maintenance = database::maintenance(settings)?;
         let head = Head::of(&record.job.plan);
         let prepared = record.job.status == JobStatus::Succeeded;
-        let stage = settings.database(&Name::Stage(record.job.job.clone()).beside(&settings.name()));
+        let stage = settings.database(&Name::Stage(record.job.job.clone()).beside(settings.name()));
         let apart = Apart { live: settings.clone(), maintenance, prepared, here: Mutex::new(here) };
         Ok(Self::open_apart(stage, record, head, lock, apart))
     }
@@ -165,7 +165,7 @@ impl PostgresStage {
             })?;
         }
         failpoint::hit("postgres.abort.end");
-        let stage = Name::Stage(self.record.job.job.clone()).beside(&apart.live.name());
+        let stage = Name::Stage(self.record.job.job.clone()).beside(apart.live.name());
         database::drop_database(self.lock().connection(), &stage)
     }
 }

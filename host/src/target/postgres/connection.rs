@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt, Stream};
 use tokio::runtime::Runtime;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{CancelToken, Client, CopyInSink, CopyOutStream, Row, SimpleQueryMessage};
+use tokio_postgres::{Client, CopyInSink, CopyOutStream, Row, SimpleQueryMessage};
 
 use crate::error::Result;
 
@@ -112,11 +112,6 @@ impl Connection {
         self.wait(async |_: &Client| {
             std::future::poll_fn(|context| copy.0.as_mut().poll_next(context)).await.transpose()
         })
-    }
-
-    /// Stops what the connection is doing, from any thread.
-    pub(crate) fn cancel_token(&self) -> CancelToken {
-        self.client.cancel_token()
     }
 
     /// Whether the server or the network has ended it.

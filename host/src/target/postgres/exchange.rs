@@ -138,13 +138,6 @@ pub(crate) fn create_schemas<'a>(
     Ok(missing.into_iter().map(str::to_owned).collect())
 }
 
-/// Drops schemas of ours that are empty.
-pub(crate) fn drop_schemas<'a>(connection: &mut Connection, schemas: impl IntoIterator<Item = &'a str>) -> Result<()> {
-    let statements: Vec<String> =
-        schemas.into_iter().map(|schema| format!("DROP SCHEMA IF EXISTS {}", quoted(schema))).collect();
-    run(connection, &statements, |fault| failed(fault, "Could not drop a schema that should be empty"))
-}
-
 /// Runs statements and takes them back alone when they fail for one of these reasons; returns whether they ran.
 pub(crate) fn attempt(connection: &mut Connection, statements: &str, tolerated: &[&str], doing: &str) -> Result<bool> {
     connection.cast("SAVEPOINT attempt");

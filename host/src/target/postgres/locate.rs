@@ -58,7 +58,7 @@ pub(crate) fn all(settings: &Settings) -> Result<Vec<Located>> {
         },
     };
     let mut discarded = Vec::new();
-    for (database, what) in database::beside(&mut connection, &name)? {
+    for (database, what) in database::beside(&mut connection, name)? {
         let (job, place) = match what {
             Name::Stage(job) => (job, Place::Stage),
             Name::Kept(job) => (job, Place::Kept),
@@ -112,7 +112,7 @@ fn holder(settings: &Settings, found: &[Located]) -> Result<Holder> {
         return Ok(Holder::Nobody);
     }
     let mut maintenance = Connection::open(&database::maintenance(settings)?)?;
-    lock::holder_elsewhere(&mut maintenance, &settings.name())
+    lock::holder_elsewhere(&mut maintenance, settings.name())
 }
 
 fn place(record: &Record) -> Place {

@@ -28,7 +28,9 @@ pub(crate) fn taken_back(
     let ended = store::run(connection, "ROLLBACK");
     match done {
         Ok(()) => ended.map(|()| Vec::new()),
-        Err(error) if matches!(error.code(), "target.locked" | "target.deadlock" | "target.timeout") => ended.map(|()| Vec::new()),
+        Err(error) if matches!(error.code(), "target.locked" | "target.deadlock" | "target.timeout") => {
+            ended.map(|()| Vec::new())
+        }
         Err(error) if error.is_resumable() => Err(error),
         Err(error) => ended.map(|()| vec![finding(error)]),
     }

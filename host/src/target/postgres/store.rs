@@ -13,14 +13,12 @@ mod journal;
 mod schema;
 
 pub(crate) use deferred::{Deferred, Phase, deferred, forget_deferred, foundations, insert_deferred};
-pub(crate) use exchanges::{
-    Exchanged, Severed, clear_exchanges, exchanges, record, record_severed, severed, take_severed,
-};
+pub(crate) use exchanges::{Exchanged, Severed, clear_exchanges, exchanges, record, record_severed, take_severed};
 pub(crate) use jobs::{
     Record, copy_jobs, delete_job, end_job, find_job, insert_job, jobs, no_job, recorded, set_report, set_status,
 };
 pub(crate) use journal::{clear_journal, clear_step, insert_unit, journal};
-pub(crate) use schema::{Bookkeeping, SCHEMA, bookkeeping, create, drop_if_empty, foreign, is_ours, require};
+pub(crate) use schema::{Bookkeeping, bookkeeping, create, drop_if_empty, foreign, is_ours, require};
 
 /// Rows of text, as the server writes values.
 pub(crate) type Rows = Vec<Vec<Option<String>>>;

@@ -1,6 +1,5 @@
 //! Stages, switches and their undoing on a real server, looked at from outside.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 

@@ -104,7 +104,7 @@ pub(crate) fn record_severed(connection: &mut Connection, job: i64, severed: &[S
 }
 
 /// Ties of these tables.
-pub(crate) fn severed(connection: &mut Connection, job: i64, relations: &[i64]) -> Result<Vec<Severed>> {
+fn severed(connection: &mut Connection, job: i64, relations: &[i64]) -> Result<Vec<Severed>> {
     let statement = format!(
         "SELECT relation, before, after FROM reinstate.severed WHERE job = {job} AND relation = ANY({}) ORDER BY id",
         numbers(relations)

@@ -332,7 +332,7 @@ fn roles_come_with_the_switch() {
     assert_eq!(there(), 0);
     finish(&*stage, &steps).unwrap();
     drop(stage);
-    assert_eq!(place.rows("SELECT tableowner FROM pg_tables WHERE tablename = 't'"), [role.clone()]);
+    assert_eq!(place.rows("SELECT tableowner FROM pg_tables WHERE tablename = 't'"), std::slice::from_ref(&role));
     place.target().undo("r-1").unwrap();
     assert_eq!(there(), 1, "What is kept is the role's");
     place.target().undo("r-1").unwrap();
@@ -483,7 +483,7 @@ fn what_names_a_role_that_is_new_waits_for_it() {
     for kind in [StageKind::Beside, StageKind::Database] {
         let place = Place::with("");
         restore(&place, &plan(kind, &steps, &[]), "r-1", &scripts).unwrap();
-        assert_eq!(place.rows("SELECT tableowner FROM pg_tables WHERE tablename = 't'"), [role.clone()]);
+        assert_eq!(place.rows("SELECT tableowner FROM pg_tables WHERE tablename = 't'"), std::slice::from_ref(&role));
         place.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
     }
 }
