@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 use crate::catalog::Section;
 use crate::error::{Error, Result};
 use crate::plan::{LeaveOut, Options, Policy, Selector, StageChoice};
+use crate::sql::reach::CODES;
 
 const WHAT: &str = "What is restored";
 const WHERE: &str = "Where it goes";
@@ -245,12 +246,11 @@ fn mapping(text: &str) -> Result<(String, String), String> {
 }
 
 fn code(text: &str) -> Result<String, String> {
-    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    match text.split_once('.') {
-        Some((first, second)) if is_word(first) && is_word(second) => Ok(text.to_owned()),
-        None if text == "all" => Ok(text.to_owned()),
-        _ => Err("expected codes as the plan names them, sql.untrusted_language say, or all".to_owned()),
+    if text == "all" || CODES.iter().any(|(code, _)| *code == text) {
+        return Ok(text.to_owned());
     }
+    let known: Vec<&str> = CODES.iter().map(|(code, _)| *code).collect();
+    Err(format!("expected codes as the plan names them, or all; there are {}", known.join(", ")))
 }
 
 #[cfg(test)]
@@ -315,8 +315,8 @@ mod tests {
             ),
             (&["-Ox"], Options { leave_out: [LeaveOut::Owners, LeaveOut::Privileges].into(), ..base() }),
             (
-                &["--allow", "sql.a_b,sql.c", "--allow", "all"],
-                Options { allow: ["sql.a_b", "sql.c", "all"].map(str::to_owned).into(), ..base() },
+                &["--allow", "sql.program,sql.session", "--allow", "all"],
+                Options { allow: ["sql.program", "sql.session", "all"].map(str::to_owned).into(), ..base() },
             ),
             (&["--globals", "g.sql"], Options { globals: Some("g.sql".to_owned()), ..base() }),
             (&["--stage", "database"], Options { stage: StageChoice::Database, ..base() }),

@@ -80,16 +80,14 @@ pub(super) fn renamed(
     let mut cursor = Cursor::new(&tokens, Dialect::Postgresql);
     header(&mut cursor)?;
     let start = cursor.peek(0).ok_or("it ends early")?.start;
-    let (schema, written) = cursor.qualified()?;
+    let (_, written) = cursor.qualified()?;
     let end = cursor.peek(0).map_or(text.len(), |token| token.start);
     let changed = format!("{}{name} {}", &text[..start], &text[end..]);
-    Ok((changed, Written { schema, name: written }))
+    Ok((changed, Written { name: written }))
 }
 
 /// What a statement called something.
 pub(super) struct Written {
-    /// Its schema, where it is written.
-    pub(super) schema: Option<String>,
     pub(super) name: String,
 }
 
@@ -123,7 +121,7 @@ mod tests {
         let header = |cursor: &mut Cursor<'_>| cursor.expect("CREATE FUNCTION");
         let (changed, written) = renamed("CREATE FUNCTION Public.\"F x\"(a int) RETURNS int", "s.f", header).unwrap();
         assert_eq!(changed, "CREATE FUNCTION s.f (a int) RETURNS int");
-        assert_eq!((written.schema.as_deref(), written.name.as_str()), (Some("public"), "F x"));
+        assert_eq!(written.name, "F x");
         assert!(renamed("CREATE FUNCTION", "s.f", header).is_err());
         assert!(renamed("DROP FUNCTION f", "s.f", header).is_err());
     }
