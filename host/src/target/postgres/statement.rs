@@ -83,6 +83,18 @@ impl<'a> Statements<'a> {
         ours.then(|| value.text.trim_matches(['\'', '"']).to_owned())
     }
 
+    /// Whether something is given to a role, or taken from one.
+    pub(super) fn gives(&self) -> bool {
+        self.tokens.first().is_some_and(|token| token.is_word("grant") || token.is_word("revoke"))
+    }
+
+    /// Whether doing it twice is the same as doing it once: owners, privileges, comments.
+    pub(super) fn can_be_repeated(&self) -> bool {
+        let comments = self.tokens.first().is_some_and(|token| token.is_word("comment"));
+        let owns = (0..self.tokens.len()).any(|at| are_words(&self.tokens[at..], &["owner", "to"]));
+        self.gives() || comments || self.tokens.first().is_some_and(|token| token.is_word("alter")) && owns
+    }
+
     /// Whether statements may set something for their session.
     pub(super) fn set_something(&self) -> bool {
         let first = self.tokens.first().is_some_and(|token| token.is_word("set") || token.is_word("reset"));
@@ -155,6 +167,8 @@ mod tests {
         assert!(!Statements::of("CREATE TABLE a.b (x int)").is_partitioned());
         assert!(Statements::of("SELECT pg_catalog.set_config('search_path', '', false)").set_something());
         assert!(!Statements::of("ALTER TABLE a SET (x = 1)").set_something());
+        assert!(Statements::of("ALTER TABLE a.b OWNER TO c").can_be_repeated());
+        assert!(!Statements::of("ALTER TABLE a.b ADD CONSTRAINT c CHECK (d)").can_be_repeated());
         assert!(Statements::of("SET LOCAL a = b; CREATE UNLOGGED TABLE c ()").creates_table());
     }
 }

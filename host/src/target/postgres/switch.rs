@@ -39,6 +39,7 @@ impl Switch<'_> {
         let before = catalog::schemas(connection)?;
         let waiting = Waiting::read(connection, self.seq, self.steps)?;
         waiting.run(connection, Phase::Roles, run)?;
+        waiting.run(connection, Phase::Memberships, run)?;
         waiting.run(connection, Phase::Schemas, run)?;
         let board = self.survey(connection)?;
         self.create_schemas(connection, &board)?;
@@ -216,7 +217,8 @@ impl<'a> Waiting<'a> {
 /// Runs what has waited where nothing is exchanged.
 pub(crate) fn run_phases(connection: &mut Connection, job: i64, steps: &[Step], run: Run) -> Result<()> {
     let waiting = Waiting::read(connection, job, steps)?;
-    [Phase::Roles, Phase::Schemas, Phase::Last].into_iter().try_for_each(|phase| waiting.run(connection, phase, run))
+    let phases = [Phase::Roles, Phase::Memberships, Phase::Schemas, Phase::Last];
+    phases.into_iter().try_for_each(|phase| waiting.run(connection, phase, run))
 }
 
 fn run_together(connection: &mut Connection, deferred: &[&Deferred]) -> Result<()> {

@@ -16,6 +16,7 @@ use super::failure::failed;
 use super::placement::{kept_schema, quoted, stage_schema};
 use super::removal::numbers;
 use super::retry::transaction;
+use super::statement::Statements;
 use super::store::{self, Deferred, Exchanged, Phase, Record};
 
 /// States of the server in which it refuses to drop or to create and nothing is wrong.
@@ -181,22 +182,21 @@ impl<'a> Undo<'a> {
 
     /// Roles and schemas, before objects are moved to them again. What an undoing could not drop is still there.
     fn prepare(&self, connection: &mut Connection) -> Result<()> {
-        for one in self.of(Phase::Roles).filter(|one| one.undo.is_some()).chain(self.of(Phase::Schemas)) {
-            attempt(connection, &one.statements, &IS_THERE, "A statement of the switch failed")?;
-        }
-        Ok(())
+        let first = [Phase::Roles, Phase::Memberships, Phase::Schemas].into_iter().flat_map(|phase| self.of(phase));
+        first.into_iter().try_for_each(|one| again(connection, one))
     }
 
     /// Takes back what statements of the switch did to objects that stay, the last one first.
     fn take_back(&self, connection: &mut Connection) -> Result<()> {
-        let undos: Vec<&str> = self.of(Phase::Last).rev().filter_map(|one| one.undo.as_deref()).collect();
+        let undos = self.of(Phase::Memberships).chain(self.of(Phase::Last)).rev();
+        let undos: Vec<&str> = undos.filter_map(|one| one.undo.as_deref()).collect();
         run(connection, &undos, "A statement that takes back a part of the switch failed")
     }
 
+    /// Does to objects that stay what the switch did, and gives what was lost with its roles.
     fn run_again(&self, connection: &mut Connection) -> Result<()> {
-        let again = self.of(Phase::Last).filter(|one| one.undo.is_some());
-        let again: Vec<&str> = again.map(|one| one.statements.as_str()).collect();
-        run(connection, &again, "A statement of the switch failed")
+        let lost = |one: &&Deferred| one.undo.is_some() || Statements::of(&one.statements).can_be_repeated();
+        self.of(Phase::Last).filter(lost).try_for_each(|one| again(connection, one))
     }
 
     /// Drops schemas and roles that the switch created, unless something uses them.
@@ -207,6 +207,11 @@ impl<'a> Undo<'a> {
         }
         drop_roles(connection, &self.deferred)
     }
+}
+
+/// Runs a statement of the switch again; what it made may still be there.
+fn again(connection: &mut Connection, one: &Deferred) -> Result<()> {
+    attempt(connection, &one.statements, &IS_THERE, "A statement of the switch failed").map(drop)
 }
 
 /// Drops roles that the switch created, unless something is theirs.

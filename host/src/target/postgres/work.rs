@@ -127,6 +127,10 @@ impl PostgresWork {
     }
 
     fn keep(&mut self, phase: Phase, statements: &str, undo: Option<&str>) -> Result<()> {
+        let phase = match phase {
+            Phase::Roles if Statements::of(statements).gives() => Phase::Memberships,
+            phase => phase,
+        };
         let statement = insert_deferred(self.shared.seq, self.step.id, phase, statements, undo);
         self.batch(&statement, "Could not keep statements for the switch")
     }

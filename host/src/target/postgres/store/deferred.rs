@@ -13,6 +13,8 @@ pub(crate) enum Phase {
     Foundation,
     /// First in the switch: roles, which others name.
     Roles,
+    /// Then what roles are given of each other: all of them are there.
+    Memberships,
     /// Then schemas, which objects are moved to.
     Schemas,
     /// When the objects are where they will be.
@@ -24,6 +26,7 @@ impl Phase {
         match self {
             Self::Foundation => "foundation",
             Self::Roles => "roles",
+            Self::Memberships => "memberships",
             Self::Schemas => "schemas",
             Self::Last => "last",
         }
@@ -33,6 +36,7 @@ impl Phase {
         match text {
             "foundation" => Self::Foundation,
             "roles" => Self::Roles,
+            "memberships" => Self::Memberships,
             "schemas" => Self::Schemas,
             _ => Self::Last,
         }

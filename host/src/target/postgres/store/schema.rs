@@ -7,7 +7,7 @@ use super::super::documents;
 use super::{ask, jobs, run};
 
 /// Where the bookkeeping is.
-pub(crate) const SCHEMA: &str = "reinstate";
+const SCHEMA: &str = "reinstate";
 
 /// The version of these tables.
 const VERSION: u32 = 1;
