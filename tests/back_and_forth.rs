@@ -19,11 +19,11 @@ fn in_postgres(server: &Server, database: &str, schema: &str) -> BTreeMap<String
     let tables = client.query(&format!(
         "SELECT c.relname, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attname) FROM pg_class c
          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-         WHERE c.relkind = 'r' AND c.relnamespace = '{schema}'::regnamespace GROUP BY 1"
+         WHERE c.relkind IN ('r', 'p') AND c.relnamespace = '{schema}'::regnamespace GROUP BY 1"
     ));
     let rows = |table: Vec<Option<String>>| {
         let (name, columns) = (table[0].clone().expect("a name"), table[1].clone().expect("columns"));
-        let mut rows = client.query(&format!("SELECT {columns} FROM {schema}.\"{name}\""));
+        let mut rows = client.query(&format!("SELECT {columns} FROM ONLY {schema}.\"{name}\""));
         rows.iter_mut().flatten().for_each(plain);
         rows.sort();
         (name, rows)
@@ -107,25 +107,23 @@ fn a_postgresql_database_goes_to_sqlite_and_comes_back() {
         let (back, archive) = (server.database(), sandbox.text("second.tar"));
         let from = sandbox.target("there.sqlite");
         sandbox.json(&["backup", "create", "--from", &from, "-o", &archive]).expect(0);
-        // What read the tables was written for the types that SQLite does not have.
-        let arguments = [
-            "restore",
-            &archive,
-            "--into",
-            &server.target(&back),
-            "--exclude",
-            "view",
-            "--exclude",
-            "materialized_view",
-        ];
-        sandbox.json(&arguments).expect(0);
+        // What reads the tables was written for types that SQLite does not have.
+        let reads =
+            "SELECT count(*)::text FROM pg_class WHERE relkind IN ('v', 'm') AND relnamespace = 'public'::regnamespace";
+        let without = ["--exclude", "view", "--exclude", "materialized_view"];
+        let without = if server.value(&database, reads) == "0" { &[][..] } else { &without[..] };
+        let into = server.target(&back);
+        // pagila has a routine that runs with its owner's rights.
+        let restore = ["restore", &archive, "--into", &into, "--allow", "sql.security_definer"];
+        sandbox.json(&[&restore, without].concat()).expect(0);
         equal(&before, &in_postgres(&server, &back, "public"));
         let routines = "SELECT count(*)::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace";
         assert_eq!(server.value(&back, routines), server.value(&database, routines), "routines run again");
 
         // And into a database like the first one, with everything that it had.
         let (again, archive) = (server.database(), sandbox.text("first.tar"));
-        sandbox.json(&["restore", &archive, "--into", &server.target(&again)]).expect(0);
+        let into = server.target(&again);
+        sandbox.json(&["restore", &archive, "--into", &into, "--allow", "sql.security_definer"]).expect(0);
         equal(&before, &in_postgres(&server, &again, "public"));
         let relations =
             "SELECT count(*)::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind <> 'S'";
@@ -158,11 +156,13 @@ fn everything_of_a_packed_folder_lives_in_postgresql() {
     let (sandbox, database) = (Sandbox::new(), server.database());
     let archive = sandbox.pack(&data("pagila"), "archive.tar");
     let into = server.target(&database);
-    let restored = sandbox.json(&["restore", &archive, "--into", &into, "--create-schema"]).expect(0).json();
+    // Roles are all databases': exchanging one for another would not take them back.
+    let arguments = ["restore", &archive, "--into", &into, "--create-schema", "--stage", "beside"];
+    let restored = sandbox.json(&arguments).expect(0).json();
     let job = restored["job"].as_str().expect("a job").to_owned();
     let counts =
         "SELECT (SELECT count(*) FROM main.film)::text || ' ' || (SELECT count(*) FROM main.karate_club_edges)";
-    assert_eq!(server.value(&database, counts), "1000 78");
+    assert_eq!(server.value(&database, counts), "100 78");
     let roles = "SELECT string_agg(rolname, ' ' ORDER BY rolname) FROM pg_roles WHERE rolname IN ('Mike', 'Jon', 'clerks', 'managers')";
     assert_eq!(server.value(&database, roles), "Jon Mike clerks managers");
     assert_eq!(server.value(&database, "SELECT has_table_privilege('Jon', 'main.film', 'SELECT')::text"), "true");
@@ -177,6 +177,6 @@ fn everything_of_a_packed_folder_lives_in_postgresql() {
 
     let third = server.database();
     sandbox.json(&["restore", &again, "--into", &server.target(&third), "--create-schema"]).expect(0);
-    assert_eq!(server.value(&third, counts), "1000 78");
+    assert_eq!(server.value(&third, counts), "100 78");
     assert_eq!(server.value(&third, "SELECT count(*)::text FROM reinstate.token"), "1");
 }

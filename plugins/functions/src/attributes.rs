@@ -1,7 +1,7 @@
 //! What the archive says of a function, a procedure or an environment: the format's attributes of these kinds.
 
 use reinstate_plugin::routines::Routine;
-use reinstate_plugin::{Failure, Object};
+use reinstate_plugin::{Failure, Object, ObjectName, Target};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -10,6 +10,17 @@ pub(crate) const ENVIRONMENT: &str = "function_environment";
 
 /// The attribute that names a definition's dialect, where it is not the backup's.
 const DIALECT: &str = "dialect";
+
+/// The attribute that names what must be there first, as the archive names it.
+const NEEDS: &str = "needs";
+
+/// An object that must be there first.
+#[derive(Deserialize)]
+struct Needed {
+    kind: String,
+    schema: Option<String>,
+    name: String,
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,6 +44,26 @@ impl Attributes {
     /// The dialect that the definition is written in: the backup's, unless an earlier restore has kept it with its own.
     pub(crate) fn dialect<'a>(&'a self, object: &'a Object) -> &'a str {
         self.attributes.get(DIALECT).and_then(Value::as_str).unwrap_or(&object.dialect)
+    }
+
+    /// What must be there first, beside what the archive says by itself. What is no such list is somebody else's attribute.
+    pub(crate) fn needs(&self) -> Vec<ObjectName> {
+        let listed = self.attributes.get(NEEDS).cloned().map(serde_json::from_value::<Vec<Needed>>);
+        let named = |Needed { kind, schema, name }| ObjectName { kind, schema, name };
+        listed.and_then(Result::ok).unwrap_or_default().into_iter().map(named).collect()
+    }
+
+    /// Calls what must be there first as the target does.
+    pub(crate) fn in_target(mut self, target: &Target) -> Self {
+        let needs = self.needs();
+        if !needs.is_empty() {
+            let name = |name: ObjectName| {
+                let schema = name.schema.map(|schema| target.schema(&schema).to_owned());
+                serde_json::json!({ "kind": name.kind, "schema": schema, "name": name.name })
+            };
+            self.attributes.insert(NEEDS.to_owned(), needs.into_iter().map(name).collect());
+        }
+        self
     }
 
     /// As the target gets it; with a dialect where that is not the target's.

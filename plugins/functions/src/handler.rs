@@ -69,6 +69,8 @@ fn outlook(object: &Object, target: &Target, attributes: &Attributes) -> Outlook
     if let Some(environment) = &attributes.environment {
         outlook.depend_on(ObjectName { kind: ENVIRONMENT.to_owned(), schema: None, name: environment.clone() });
     }
+    attributes.needs().into_iter().for_each(|name| outlook.depend_on(name));
+    outlook.dependencies.retain(|name| *name != object.source);
     outlook.findings.extend(mismatch(object, attributes));
     let dialect = attributes.dialect(object);
     if object.source.kind != ENVIRONMENT && !runs(dialect, target) {
@@ -86,11 +88,13 @@ fn outlook(object: &Object, target: &Target, attributes: &Attributes) -> Outlook
     outlook
 }
 
-/// The routine as the target gets it. One that it cannot run comes with its dialect, so that a backup of the target still says it.
+/// The routine as the target gets it: with its dialect where that is not everybody's, so that the target knows what it can run, and a backup
+/// of it still says what it was written for.
 fn routine(object: &Object, target: &Target, attributes: Attributes) -> Routine {
     let dialect = attributes.dialect(object).to_owned();
-    let foreign = object.source.kind != ENVIRONMENT && !dialect.is_empty() && dialect != target.dialect;
-    attributes.routine(foreign.then_some(dialect))
+    let common = dialect == target.dialect && dialect == object.dialect;
+    let named = object.source.kind != ENVIRONMENT && !dialect.is_empty() && !common;
+    attributes.in_target(target).routine(named.then_some(dialect))
 }
 
 /// Whether the target can run what the source wrote: the same system, and one that runs functions at all.
@@ -185,6 +189,20 @@ mod tests {
     }
 
     #[test]
+    fn what_a_definition_needs_comes_first_and_follows_a_mapped_schema() {
+        let attributes = r#"{"language": "sql", "definition": "x",
+            "attributes": {"needs": [{"kind": "table", "schema": "old", "name": "t"}, {"kind": "extension", "name": "e"}]}}"#;
+        let object = routine("type", attributes);
+        let target = Target { schema_map: vec![("old".into(), "new".into())], ..Target::named("x", "postgresql") };
+        let outlook = outlook(&object, &target, &Attributes::of(&object).unwrap());
+        let names: Vec<_> = outlook.dependencies.iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["table old.t", "extension e"]);
+        let given = super::routine(&object, &target, Attributes::of(&object).unwrap()).attributes;
+        let given: Value = serde_json::from_str(&given).unwrap();
+        assert_eq!(given["needs"][0]["schema"], "new");
+    }
+
+    #[test]
     fn what_the_target_cannot_run_is_noted() {
         let object = routine("stored_procedure", r#"{"language": "sql", "definition": "x"}"#);
         let noted = [("function.kept_as_document".to_owned(), Severity::Note)];
@@ -192,6 +210,22 @@ mod tests {
         assert_eq!(codes(&object, ""), noted);
         assert!(codes(&object, "postgresql").is_empty());
         assert!(codes(&environment("[]", &[]), "sqlite").is_empty());
+    }
+
+    #[test]
+    fn a_definition_keeps_its_dialect_where_others_have_another() {
+        let dialect = |object: &Object, target: &str| {
+            let routine = super::routine(object, &Target::named("x", target), Attributes::of(object).unwrap());
+            serde_json::from_str::<Value>(&routine.attributes).unwrap()["dialect"].as_str().map(str::to_owned)
+        };
+        let first = routine("type", r#"{"language": "sql", "definition": "x"}"#);
+        assert_eq!(dialect(&first, "postgresql"), None);
+        assert_eq!(dialect(&first, "sqlite").as_deref(), Some("postgresql"));
+        let attributes = r#"{"language": "sql", "definition": "x", "attributes": {"dialect": "postgresql"}}"#;
+        let second = Object { dialect: "sqlite".into(), ..routine("type", attributes) };
+        assert_eq!(dialect(&second, "postgresql").as_deref(), Some("postgresql"));
+        assert!(codes(&second, "postgresql").is_empty() && !codes(&second, "sqlite").is_empty());
+        assert_eq!(dialect(&environment("[]", &[]), "sqlite"), None);
     }
 
     #[test]

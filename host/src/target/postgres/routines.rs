@@ -149,8 +149,8 @@ fn own_name(work: &PostgresWork) -> Result<Own> {
     let object = &work.step.object;
     let routine = matches!(object.kind.as_str(), "user_defined_function" | "stored_procedure" | "aggregate");
     let name = object.name.split_once('(').filter(|_| routine).map_or(object.name.as_str(), |(name, _)| name);
-    let stage = tables::schema(work);
-    Ok(Own { name: name.to_owned(), sql: format!("{}.{}", ident(&stage)?, ident(name)?) })
+    let schema = object.schema.as_deref().unwrap_or("public");
+    Ok(Own { name: name.to_owned(), sql: format!("{}.{}", ident(schema)?, ident(name)?) })
 }
 
 /// Reads up to the name of what is made.

@@ -78,12 +78,20 @@ fn one(
 ) -> Result<()> {
     let routine = known.and_then(Restored::routine);
     let mut attributes = routine.map(|routine| routine.attributes).unwrap_or_default();
+    // These are said anew: who may execute it, and that it is written for this server.
     attributes.remove("public");
+    attributes.remove("dialect");
+    attributes.remove("needs");
+    let depends = catalog.depends(item.key);
+    if !depends.is_empty() {
+        // Said here, too: a target that keeps the definition as a document gives it back with it.
+        attributes.insert("needs".to_owned(), serde_json::json!(depends));
+    }
     if !public {
         attributes.insert("public".to_owned(), Value::Bool(false));
     }
     let environment = routine_environment(known);
-    writer.object(item.name.clone(), catalog.depends(item.key))?;
+    writer.object(item.name.clone(), depends)?;
     writer.attributes(raw(&Definition { language, definition, environment, attributes })?)
 }
 
