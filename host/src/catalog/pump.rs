@@ -56,7 +56,7 @@ impl Pump {
 }
 
 impl Aside {
-    fn start(reader: Box<Reader>) -> Result<Self, Fault> {
+    fn start(mut reader: Box<Reader>) -> Result<Self, Fault> {
         let (sender, chunks) = sync_channel(WAITING);
         let thread =
             thread::Builder::new().name("reinstate-inflate".to_owned()).spawn(move || pump(&mut reader, &sender))?;
