@@ -9,6 +9,7 @@ pub(crate) struct Mount {
     place: PathBuf,
 }
 
+#[allow(dead_code, reason = "Each test program uses what it needs")]
 impl Mount {
     /// A disk in memory of that size at a new folder; the reason where mounting is not allowed.
     pub(crate) fn tmpfs(place: &Path, size: &str) -> Result<Self, String> {
