@@ -44,6 +44,10 @@ impl Options {
                 (false, false) => Share::Nothing,
             };
         }
+        // A dump of rows alone has no definitions.
+        if object.section == Section::Data && object.name.kind == "table" {
+            return if has(Section::Data) { Share::Rows } else { Share::Nothing };
+        }
         if has(object.section) { Share::All } else { Share::Nothing }
     }
 

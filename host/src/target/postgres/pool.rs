@@ -19,7 +19,7 @@ SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session
 SET default_transaction_read_only = off; SET default_transaction_isolation = 'read committed';
 SET standard_conforming_strings = on;
 SET row_security = off; SET check_function_bodies = off; SET xmloption = content;
-SET default_tablespace = ''; SET default_table_access_method = heap; SET session_replication_role = DEFAULT;
+SET default_tablespace = ''; SET default_table_access_method = heap;
 SET DateStyle = ISO; SET IntervalStyle = postgres; SET client_min_messages = warning;
 SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings
  WHERE name IN ('transaction_timeout', 'idle_session_timeout');
