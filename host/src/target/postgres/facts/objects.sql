@@ -64,13 +64,18 @@ FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 WHERE c.relnamespace NOT IN (11, 99)
   AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'));
 
+-- A check that holds for all rows is a piece of its table's or domain's definition, as in dumps.
+SELECT 'component', CASE WHEN conrelid <> 0 THEN 'pg_class'::regclass ELSE 'pg_type'::regclass END::oid, conrelid::int8 + contypid::int8,
+       sum(hashtextextended(ROW(conname, connoinherit, conbin)::text, 0))
+FROM pg_constraint WHERE contype = 'c' AND convalidated AND oid >= 16384 GROUP BY conrelid, contypid;
+
 SELECT 'object', k.tableoid, k.oid, CASE k.contype WHEN 'f' THEN 'foreign_key' WHEN 'c' THEN 'check_constraint' ELSE 'constraint' END,
        k.connamespace, COALESCE(c.relname, t.typname) || ' ' || k.conname, COALESCE(c.relowner, t.typowner),
        hashtextextended(ROW(k.conname, k.contype, k.condeferrable, k.condeferred, k.convalidated, k.confrelid, k.confupdtype, k.confdeltype,
                             k.confmatchtype, k.connoinherit, k.conkey, k.confkey, k.conexclop, k.conbin)::text, 0),
        COALESCE(c.tableoid, t.tableoid), COALESCE(c.oid, t.oid)
 FROM pg_constraint k LEFT JOIN pg_class c ON c.oid = k.conrelid LEFT JOIN pg_type t ON t.oid = k.contypid
-WHERE k.connamespace <> 11 AND k.contype IN ('p', 'u', 'x', 'c', 'f') AND NOT (k.contype = 'f' AND k.conparentid <> 0)
+WHERE k.connamespace <> 11 AND (k.contype IN ('p', 'u', 'x') OR (k.contype = 'f' AND k.conparentid = 0) OR (k.contype = 'c' AND NOT k.convalidated))
   AND COALESCE(c.oid, t.oid) IS NOT NULL;
 
 SELECT 'object', g.tableoid, g.oid, 'trigger', c.relnamespace, c.relname || ' ' || g.tgname, c.relowner,
