@@ -245,7 +245,7 @@ fn everything_a_database_can_have_comes_back() {
         has_function_privilege('feature_writers', 'add(integer, integer)', 'EXECUTE'),
         has_schema_privilege('feature_readers', 'Odd schema', 'USAGE'),
         (SELECT count(*) FROM base), (SELECT count(*) FROM measured), (SELECT f FROM of_view)";
-    assert_eq!(into.rows(checks), ["15|19|21|300|t|t|t|1|30|happy; very"]);
+    assert_eq!(into.rows(checks), ["115|19|21|300|t|t|t|1|30|happy; very"]);
     assert_eq!(
         into.rows("SELECT proacl FROM pg_proc WHERE proname = 'add'"),
         ["{postgres=X/postgres,feature_readers=X/postgres}"]
