@@ -247,6 +247,8 @@ fn a_full_disk_is_told_and_resumed_from() {
     mount.fill();
     let filler = std::fs::File::options().write(true).open(disk.join("filler")).expect("what fills the disk");
     filler.set_len(filler.metadata().expect("a file").len() - (8 << 20)).expect("some room");
+    // A file that is open keeps its room when it is removed.
+    drop(filler);
     let outcome = scene.restore(&database, &archive, &["--stage", "beside", "--allow", "all"]);
     mount.make_room();
     assert_eq!(outcome.status, Some(1), "{outcome:#?}");

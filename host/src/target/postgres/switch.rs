@@ -111,24 +111,43 @@ impl Switch<'_> {
         Ok(())
     }
 
-    /// Adds staged rows to live tables.
+    /// Adds staged rows to live tables. Rows that refer to others which are not there yet come behind them: whoever fails on that is
+    /// tried again as long as another table gets its rows.
     fn fill(&self, connection: &mut Connection, board: &Board) -> Result<()> {
-        for (staged, live) in &board.filled {
-            let statement = format!(
-                "SELECT pg_catalog.string_agg(pg_catalog.quote_ident(attname), ', ' ORDER BY attnum) FROM pg_catalog.pg_attribute \
-                 WHERE attrelid = {}::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''",
-                live.oid
-            );
-            let columns =
-                store::ask(connection, &statement)?.into_iter().flatten().flatten().next().unwrap_or_default();
-            let doing = format!("Could not add rows to {}", live.identity);
-            let statement = format!(
-                "INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {staged}",
-                live.identity
-            );
-            connection.batch(&statement).map_err(|fault| failed(&fault, &doing))?;
+        let mut waiting: Vec<&(String, Item)> = board.filled.iter().collect();
+        while !waiting.is_empty() {
+            let before = waiting.len();
+            let mut left = Vec::new();
+            for filled in waiting {
+                if !self.fill_one(connection, filled, &["23503"])? {
+                    left.push(filled);
+                }
+            }
+            if left.len() == before {
+                // None of them can be first: the server says why.
+                self.fill_one(connection, left[0], &[])?;
+            }
+            waiting = left;
         }
         Ok(())
+    }
+
+    /// Adds the rows of one table; `false` when it failed for one of the reasons that are tolerated.
+    fn fill_one(
+        &self,
+        connection: &mut Connection,
+        (staged, live): &(String, Item),
+        tolerated: &[&str],
+    ) -> Result<bool> {
+        let statement = format!(
+            "SELECT pg_catalog.string_agg(pg_catalog.quote_ident(attname), ', ' ORDER BY attnum) FROM pg_catalog.pg_attribute \
+             WHERE attrelid = {}::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''",
+            live.oid
+        );
+        let columns = store::ask(connection, &statement)?.into_iter().flatten().flatten().next().unwrap_or_default();
+        let statement =
+            format!("INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {staged}", live.identity);
+        exchange::attempt(connection, &statement, tolerated, &format!("Could not add rows to {}", live.identity))
     }
 
     /// Writes down what was exchanged and drops the stage.

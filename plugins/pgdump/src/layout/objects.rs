@@ -68,7 +68,7 @@ fn is_setting(entry: &Entry) -> bool {
 
 fn section(entry: &Entry) -> Section {
     match (entry.desc.as_str(), entry.section) {
-        ("ACL" | "DEFAULT ACL" | "EVENT TRIGGER", _) | (_, 4) => Section::PostData,
+        ("DEFAULT ACL" | "EVENT TRIGGER", _) | (_, 4) => Section::PostData,
         ("BLOB", _) | (_, 3) => Section::Data,
         _ => Section::PreData,
     }

@@ -27,7 +27,8 @@ pub(super) fn link(drafts: &mut [Draft], entries: &[Entry], of_entry: &[Option<u
     let mut linker = Linker {
         partitions: Partitions::of(drafts, entries),
         fills: fills(drafts, entries),
-        extensions: extensions(drafts, entries),
+        extensions: of_desc(drafts, entries, "EXTENSION"),
+        attached_indexes: attached_indexes(drafts, entries),
         left: MOST,
         drafts,
         entries,
@@ -57,10 +58,17 @@ fn fills(drafts: &[Draft], entries: &[Entry]) -> HashMap<u32, u32> {
     fills
 }
 
-/// The extensions.
-fn extensions(drafts: &[Draft], entries: &[Entry]) -> Vec<u32> {
-    let is_extension = |draft: &Draft| entries[draft.entry as usize].desc == "EXTENSION";
-    drafts.iter().enumerate().filter(|(_, draft)| is_extension(draft)).map(|(at, _)| at as u32).collect()
+/// The objects of one sort.
+fn of_desc(drafts: &[Draft], entries: &[Entry], desc: &str) -> Vec<u32> {
+    let fits = |draft: &Draft| entries[draft.entry as usize].desc == desc;
+    drafts.iter().enumerate().filter(|(_, draft)| fits(draft)).map(|(at, _)| at as u32).collect()
+}
+
+/// The attachments that make partitioned keys whole; none where there are so many that every foreign key cannot wait for each.
+fn attached_indexes(drafts: &[Draft], entries: &[Entry]) -> Vec<u32> {
+    let attached = of_desc(drafts, entries, "INDEX ATTACH");
+    let keys = of_desc(drafts, entries, "FK CONSTRAINT").len();
+    if attached.len().saturating_mul(keys) > MOST / 4 { Vec::new() } else { attached }
 }
 
 struct Linker<'a> {
@@ -70,6 +78,8 @@ struct Linker<'a> {
     partitions: Partitions,
     fills: HashMap<u32, u32>,
     extensions: Vec<u32>,
+    /// Attachments of partitions' indexes.
+    attached_indexes: Vec<u32>,
     left: usize,
 }
 
@@ -105,6 +115,10 @@ impl Linker<'_> {
         // A dump does not say what is built on an extension's own types and operators.
         if !matches!(self.entry(at).desc.as_str(), "EXTENSION" | "SCHEMA") {
             needs.extend(&self.extensions);
+        }
+        // A partitioned key can be referred to when all its partitions' indexes are attached; dumps do not always say so.
+        if self.entry(at).desc == "FK CONSTRAINT" {
+            needs.extend(&self.attached_indexes);
         }
         let Some(Of::Draft(of)) = draft.of else {
             needs.extend(self.owner_of_sequence(at));
