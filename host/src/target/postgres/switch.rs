@@ -145,8 +145,8 @@ impl Switch<'_> {
             live.oid
         );
         let columns = store::ask(connection, &statement)?.into_iter().flatten().flatten().next().unwrap_or_default();
-        let statement =
-            format!("INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {staged}", live.identity);
+        let listed = if columns.is_empty() { String::new() } else { format!("({columns}) OVERRIDING SYSTEM VALUE ") };
+        let statement = format!("INSERT INTO {} {listed}SELECT {columns} FROM {staged}", live.identity);
         exchange::attempt(connection, &statement, tolerated, &format!("Could not add rows to {}", live.identity))
     }
 
