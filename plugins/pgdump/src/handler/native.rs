@@ -138,9 +138,9 @@ fn locks(object: &Object, entry: &Attributes) -> Vec<ObjectName> {
     };
     let named = match entry.desc.as_str() {
         "FK CONSTRAINT" => statements::tables_of_foreign_key(&entry.definition),
+        // An index becomes valid with its last partition's, which the server sees only when no two are attached at once.
         "INDEX ATTACH" => {
-            let index = |name| ObjectName { kind: "index".to_owned(), ..table(name) };
-            return statements::attached(&entry.definition).unwrap_or_default().into_iter().map(index).collect();
+            return vec![ObjectName { kind: "index_attach".to_owned(), schema: None, name: "*".to_owned() }];
         }
         "TABLE ATTACH" => statements::attached(&entry.definition).unwrap_or_default(),
         _ => Vec::new(),

@@ -162,7 +162,7 @@ pub(super) fn tables_of_foreign_key(definition: &str) -> Vec<Qualified> {
 /// The parent and the partition of `ALTER TABLE ONLY parent ATTACH PARTITION child …`.
 pub(super) fn attached(definition: &str) -> Option<Vec<Qualified>> {
     let mut reader = Reader::new(definition);
-    (reader.accept("alter table") || reader.accept("alter index")).then_some(())?;
+    reader.accept("alter table").then_some(())?;
     let _ = reader.accept("only");
     let parent = reader.qualified()?;
     reader.accept("attach partition").then_some(())?;
