@@ -70,6 +70,22 @@ pub struct Job {
     pub report: Option<String>,
 }
 
+impl Job {
+    /// The error for a job that stands where `what` (`be resumed`, say) cannot be done with it.
+    pub(crate) fn not_possible(&self, what: &str) -> Error {
+        let status = match self.status {
+            JobStatus::Running => "running",
+            JobStatus::Interrupted => "interrupted",
+            JobStatus::Succeeded => "succeeded",
+            JobStatus::Failed => "failed",
+            JobStatus::Undone => "undone",
+            JobStatus::Discarded => "discarded",
+        };
+        Error::new("job.not_possible", format!("Job {} cannot {what}: it is {status}", self.job))
+            .state("The target is unchanged")
+    }
+}
+
 /// A piece of a step whose writes and journal row commit together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

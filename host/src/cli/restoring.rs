@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -177,6 +178,9 @@ async fn carry_out(restore: &Restore, job: Job<'_>, json: bool) -> Report {
     let signals = tokio::spawn(async move {
         caught.next().await;
         cancel.cancel();
+        // Supervisors signal the process and then its group: two signals that mean one.
+        tokio::time::sleep(SAME_SIGNAL).await;
+        caught = Signals::catch();
         caught.next().await;
         // The journal makes this safe: what is committed is committed, the rest is done again.
         std::process::exit(130);
@@ -189,6 +193,9 @@ async fn carry_out(restore: &Restore, job: Job<'_>, json: bool) -> Report {
     progress.end();
     report
 }
+
+/// For how long after the first signal another one means the same.
+const SAME_SIGNAL: Duration = Duration::from_millis(500);
 
 /// The signals that stop a restore. Without handlers they end the process as they always do.
 struct Signals(Option<(Signal, Signal)>);

@@ -62,7 +62,7 @@ pub use settings::{Environment, Settings};
 
 use locate::{Located, Place};
 use lock::Lock;
-use stage::{PostgresStage, not_possible};
+use stage::PostgresStage;
 
 /// A database of a PostgreSQL server.
 pub struct PostgresTarget {
@@ -104,7 +104,7 @@ impl Target for PostgresTarget {
 
     fn resume(&self, job: &str) -> Result<Box<dyn Stage>> {
         let located = locate::find(&self.settings, job)?;
-        let refused = |record: &store::Record| not_possible(record, "be resumed");
+        let refused = |record: &store::Record| record.job.not_possible("be resumed");
         if located.place == Place::Stage {
             let maintenance = database::maintenance(&self.settings)?;
             let (lock, here) = apart::locks(&self.settings, &maintenance, job)?;
@@ -131,11 +131,11 @@ impl Target for PostgresTarget {
             Place::Beside => {
                 let (mut lock, record) = self.lock(&located)?;
                 if record.job.status != JobStatus::Interrupted {
-                    return Err(not_possible(&record, "be aborted"));
+                    return Err(record.job.not_possible("be aborted"));
                 }
                 removal::end(lock.connection(), &record, None)
             }
-            Place::Live | Place::Kept | Place::Copied => Err(not_possible(&located.record, "be aborted")),
+            Place::Live | Place::Kept | Place::Copied => Err(located.record.job.not_possible("be aborted")),
         }
     }
 
@@ -143,7 +143,7 @@ impl Target for PostgresTarget {
         let located = locate::find(&self.settings, job)?;
         let possible = |record: &store::Record| match record.job.status {
             JobStatus::Succeeded | JobStatus::Undone => Ok(()),
-            _ => Err(not_possible(record, "be undone")),
+            _ => Err(record.job.not_possible("be undone")),
         };
         match located.place {
             Place::Beside => {
@@ -161,7 +161,7 @@ impl Target for PostgresTarget {
 
     fn discard(&self, job: &str) -> Result<()> {
         let located = locate::find(&self.settings, job)?;
-        let refused = |record: &store::Record| Err(not_possible(record, "be discarded"));
+        let refused = |record: &store::Record| Err(record.job.not_possible("be discarded"));
         match (located.place, located.record.job.status) {
             (Place::Beside, _) => {
                 let (mut lock, record) = self.lock(&located)?;

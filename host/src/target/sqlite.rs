@@ -100,7 +100,7 @@ impl Target for SqliteTarget {
         let path = self.file();
         let (_lock, pool, record) = stage::open_job(&path, job)?;
         if record.job.status != JobStatus::Interrupted {
-            return Err(stage::not_possible(&record, "be aborted"));
+            return Err(record.job.not_possible("be aborted"));
         }
         let lease = pool.lease();
         removal::sweep(&lease)?;
@@ -110,7 +110,7 @@ impl Target for SqliteTarget {
     fn undo(&self, job: &str) -> Result<Switched> {
         let (_lock, pool, record) = stage::open_job(&self.file(), job)?;
         if !matches!(record.job.status, JobStatus::Succeeded | JobStatus::Undone) {
-            return Err(stage::not_possible(&record, "be undone"));
+            return Err(record.job.not_possible("be undone"));
         }
         let lease = pool.lease();
         let pause = Instant::now();
@@ -129,7 +129,7 @@ impl Target for SqliteTarget {
             JobStatus::Succeeded | JobStatus::Undone => removal::discard(&lease, &record),
             // One that was killed while it dropped things goes on; one that had finished finds nothing to do.
             JobStatus::Discarded => removal::sweep(&lease),
-            _ => Err(stage::not_possible(&record, "be discarded")),
+            _ => Err(record.job.not_possible("be discarded")),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::failpoint;
 use crate::plan::{Finding, StageKind, Step};
 use crate::target::{Counts, Job, JobStatus, Stage, Switched, Unit, Work};
@@ -187,20 +187,6 @@ fn create_stage(connection: &mut Connection, record: &Record, schema: &str, numb
             literal(schema)
         ),
     )
-}
-
-/// The error for a job that stands elsewhere.
-pub(crate) fn not_possible(record: &Record, what: &str) -> Error {
-    let status = match record.job.status {
-        JobStatus::Running => "running",
-        JobStatus::Interrupted => "interrupted",
-        JobStatus::Succeeded => "succeeded",
-        JobStatus::Failed => "failed",
-        JobStatus::Undone => "undone",
-        JobStatus::Discarded => "discarded",
-    };
-    Error::new("job.not_possible", format!("Job {} cannot {what}: it is {status}", record.job.job))
-        .state("The target is unchanged")
 }
 
 impl Stage for PostgresStage {

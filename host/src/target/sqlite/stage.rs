@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::failpoint;
 use crate::plan::{Finding, Step};
 use crate::target::{Counts, Job, JobStatus, Stage, Switched, Unit, Work};
@@ -108,7 +108,7 @@ impl SqliteStage {
     pub(crate) fn resume(path: &Path, job: &str) -> Result<Self> {
         let (lock, pool, record) = open_job(path, job)?;
         if record.job.status != JobStatus::Interrupted {
-            return Err(not_possible(&record, "be resumed"));
+            return Err(record.job.not_possible("be resumed"));
         }
         Self::open(path, pool, record, lock)
     }
@@ -154,20 +154,6 @@ pub(crate) fn open_job(path: &Path, job: &str) -> Result<(Lock, Arc<Pool>, Recor
     let record = store::job(&lease, job)?;
     drop(lease);
     Ok((lock, pool, record))
-}
-
-/// The error for a job that stands elsewhere.
-pub(crate) fn not_possible(record: &Record, what: &str) -> Error {
-    let status = match record.job.status {
-        JobStatus::Running => "running",
-        JobStatus::Interrupted => "interrupted",
-        JobStatus::Succeeded => "succeeded",
-        JobStatus::Failed => "failed",
-        JobStatus::Undone => "undone",
-        JobStatus::Discarded => "discarded",
-    };
-    Error::new("job.not_possible", format!("Job {} cannot {what}: it is {status}", record.job.job))
-        .state("The target is unchanged")
 }
 
 impl Shared {

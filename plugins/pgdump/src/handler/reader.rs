@@ -157,11 +157,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The name as a statement must write it; quotes are never wrong.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
 /// The text as a constant.
 pub(super) fn literal(text: &str) -> String {
     let doubled = text.replace('\'', "''");
@@ -220,6 +215,6 @@ mod tests {
     #[test]
     fn texts_become_constants() {
         assert_eq!((literal("it's").as_str(), literal("a\\b").as_str()), ("'it''s'", " E'a\\\\b'"));
-        assert_eq!(quoted("a\"b"), "\"a\"\"b\"");
+        assert_eq!(crate::layout::sql::quote("a\"b"), "\"a\"\"b\"");
     }
 }

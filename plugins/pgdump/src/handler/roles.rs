@@ -7,9 +7,10 @@ use reinstate_plugin::{Failure, Finding, Object, ObjectName, Outlook, Target};
 use serde_json::{Map, Value, json};
 
 use super::is_postgresql;
-use super::reader::{literal, quoted};
+use super::reader::literal;
 use crate::attributes::RoleAttributes;
 use crate::kinds;
+use crate::layout::sql::quote;
 
 /// Whether the object is a user or a role.
 pub(super) fn is_role(object: &Object) -> bool {
@@ -166,7 +167,7 @@ fn rfc_3339(time: &str) -> Option<String> {
 
 /// The statements that would make the role.
 fn equivalent(name: &str, role: &RoleAttributes) -> String {
-    let name = quoted(name);
+    let name = quote(name);
     let mut text = format!("CREATE ROLE {name} WITH");
     for (word, on) in [
         ("SUPERUSER", role.superuser),
@@ -181,12 +182,12 @@ fn equivalent(name: &str, role: &RoleAttributes) -> String {
     }
     text.push_str(";\n");
     for (database, setting, value) in &role.settings {
-        let database = database.as_deref().map(|name| format!(" IN DATABASE {}", quoted(name))).unwrap_or_default();
-        let _ = writeln!(text, "ALTER ROLE {name}{database} SET {} TO {value};", quoted(setting));
+        let database = database.as_deref().map(|name| format!(" IN DATABASE {}", quote(name))).unwrap_or_default();
+        let _ = writeln!(text, "ALTER ROLE {name}{database} SET {} TO {value};", quote(setting));
     }
     for member in &role.member_of {
         let admin = if member.admin { " WITH ADMIN OPTION" } else { "" };
-        let _ = writeln!(text, "GRANT {} TO {name}{admin};", quoted(&member.role));
+        let _ = writeln!(text, "GRANT {} TO {name}{admin};", quote(&member.role));
     }
     if let Some(comment) = &role.comment {
         let _ = writeln!(text, "COMMENT ON ROLE {name} IS {};", literal(comment));

@@ -11,7 +11,7 @@ use reinstate_plugin::{Counts, EntryReader, Failure, LeaveOut, Object};
 use super::statements::Statements;
 use crate::attributes::Attributes;
 use crate::handler::leaves_out;
-use crate::handler::reader::quoted;
+use crate::layout::sql::quote;
 
 /// Makes them, empty, with their owner.
 pub(super) fn create(object: &Object, entry: &Attributes) -> Option<Statements> {
@@ -21,7 +21,7 @@ pub(super) fn create(object: &Object, entry: &Attributes) -> Option<Statements> 
         let oid = large.oid;
         let _ = writeln!(text, "SELECT pg_catalog.lo_create('{oid}');");
         if let Some(owner) = owner {
-            let _ = writeln!(text, "ALTER LARGE OBJECT {oid} OWNER TO {};", quoted(owner));
+            let _ = writeln!(text, "ALTER LARGE OBJECT {oid} OWNER TO {};", quote(owner));
         }
         let _ = writeln!(undo, "SELECT pg_catalog.lo_unlink('{oid}');");
     }

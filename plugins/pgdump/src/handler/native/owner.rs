@@ -1,7 +1,7 @@
 //! Owners, given as pg_restore gives them (`_printTocEntry` and `_getObjectDescription` in pg_backup_archiver.c).
 
 use crate::attributes::Attributes;
-use crate::handler::reader::quoted;
+use crate::layout::sql::quote;
 
 /// `ALTER … OWNER TO …;`, where the object has an owner of its own.
 pub(super) fn statement(entry: &Attributes, schema: Option<&str>) -> Option<String> {
@@ -10,12 +10,12 @@ pub(super) fn statement(entry: &Attributes, schema: Option<&str>) -> Option<Stri
     if entry.drop.trim().is_empty() {
         return None;
     }
-    Some(format!("ALTER {} OWNER TO {};", described(entry, schema)?, quoted(owner)))
+    Some(format!("ALTER {} OWNER TO {};", described(entry, schema)?, quote(owner)))
 }
 
 fn described(entry: &Attributes, schema: Option<&str>) -> Option<String> {
     let desc = entry.desc.as_str();
-    let tag = quoted(&entry.tag);
+    let tag = quote(&entry.tag);
     match desc {
         "COLLATION"
         | "CONVERSION"
@@ -29,7 +29,7 @@ fn described(entry: &Attributes, schema: Option<&str>) -> Option<String> {
         | "TEXT SEARCH CONFIGURATION"
         | "TYPE"
         | "VIEW" => {
-            Some(schema.map_or_else(|| format!("{desc} {tag}"), |schema| format!("{desc} {}.{tag}", quoted(schema))))
+            Some(schema.map_or_else(|| format!("{desc} {tag}"), |schema| format!("{desc} {}.{tag}", quote(schema))))
         }
         "PROCEDURAL LANGUAGE"
         | "SCHEMA"

@@ -6,8 +6,9 @@ use reinstate_plugin::{Failure, LeaveOut, Object, Target};
 use super::{large_objects, owner, scope};
 use crate::attributes::Attributes;
 use crate::handler::leaves_out;
-use crate::handler::reader::{Reader, quoted};
+use crate::handler::reader::Reader;
 use crate::kinds;
+use crate::layout::sql::quote;
 
 /// Statements that belong in one place.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,24 +91,24 @@ fn definition(entry: &Attributes) -> Option<String> {
 /// `CREATE SCHEMA IF NOT EXISTS`: the server comes with some, and another table's restore may have made it. Very old dumps name the
 /// owner, which has a statement of its own.
 fn schema(entry: &Attributes) -> String {
-    format!("CREATE SCHEMA IF NOT EXISTS {};", quoted(&entry.tag))
+    format!("CREATE SCHEMA IF NOT EXISTS {};", quote(&entry.tag))
 }
 
 /// The definition with where and how it is stored, as pg_restore says it (`_selectTablespace`, `_selectTableAccessMethod`).
 fn stored(entry: &Attributes, definition: &str) -> String {
     let mut text = String::new();
     if let Some(tablespace) = entry.tablespace.as_deref().filter(|name| !name.is_empty()) {
-        text.push_str(&format!("SET LOCAL default_tablespace = {};\n", quoted(tablespace)));
+        text.push_str(&format!("SET LOCAL default_tablespace = {};\n", quote(tablespace)));
     }
     let method = entry.access_method.as_deref().filter(|name| !name.is_empty());
     let is_partitioned = entry.relkind == Some('p');
     if let Some(method) = method.filter(|method| !is_partitioned && *method != "heap") {
-        text.push_str(&format!("SET LOCAL default_table_access_method = {};\n", quoted(method)));
+        text.push_str(&format!("SET LOCAL default_table_access_method = {};\n", quote(method)));
     }
     text.push_str(definition);
     if let (Some(method), true, Some((schema, name))) = (method, is_partitioned, created_table(definition)) {
-        let schema = schema.map(|schema| format!("{}.", quoted(&schema))).unwrap_or_default();
-        text.push_str(&format!("\nALTER TABLE {schema}{} SET ACCESS METHOD {};", quoted(&name), quoted(method)));
+        let schema = schema.map(|schema| format!("{}.", quote(&schema))).unwrap_or_default();
+        text.push_str(&format!("\nALTER TABLE {schema}{} SET ACCESS METHOD {};", quote(&name), quote(method)));
     }
     text
 }
