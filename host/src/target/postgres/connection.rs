@@ -2,6 +2,7 @@
 //!
 //! The driver's own task runs on the thread that waits for an answer, so that nothing is handed from thread to thread.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::Poll;
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt, Stream};
 use tokio::runtime::Runtime;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, CopyInSink, CopyOutStream, Row, SimpleQueryMessage};
+use tokio_postgres::{Client, CopyInSink, CopyOutStream, Row, SimpleQueryMessage, Statement};
 
 use crate::error::Result;
 
@@ -26,6 +27,7 @@ pub(crate) struct Connection {
     driver: Pin<Box<dyn Future<Output = std::result::Result<(), Fault>> + Send>>,
     /// The driver has ended: the connection is closed.
     closed: bool,
+    prepared: HashMap<&'static str, Statement>,
     /// Present until the connection is dropped.
     runtime: Option<Runtime>,
 }
@@ -44,7 +46,7 @@ impl Connection {
             .build()
             .map_err(|error| crate::error::Error::new("host.io", format!("No runtime for a connection: {error}")))?;
         let (client, driver) = runtime.block_on(settings.dial())?;
-        let mut connection = Self { client, driver, closed: false, runtime: Some(runtime) };
+        let mut connection = Self { client, driver, closed: false, prepared: HashMap::new(), runtime: Some(runtime) };
         if let Some(role) = &settings.role {
             let role = super::placement::quoted(role);
             connection.batch(&format!("SET ROLE {role}")).map_err(|fault| failure::connecting(&fault, settings))?;
@@ -71,6 +73,23 @@ impl Connection {
         parameters: &[&(dyn ToSql + Sync)],
     ) -> std::result::Result<Vec<Row>, Fault> {
         self.wait(async |client: &Client| client.query(statement, parameters).await)
+    }
+
+    /// Runs a statement that is run again and again: prepared once, one round trip from then on.
+    pub(crate) fn known(
+        &mut self,
+        statement: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> std::result::Result<Vec<Row>, Fault> {
+        let prepared = match self.prepared.get(statement) {
+            Some(prepared) => prepared.clone(),
+            None => {
+                let prepared = self.wait(async |client: &Client| client.prepare(statement).await)?;
+                self.prepared.insert(statement, prepared.clone());
+                prepared
+            }
+        };
+        self.wait(async |client: &Client| client.query(&prepared, parameters).await)
     }
 
     /// Runs statements and gives the rows of all of them as text; one round trip.
@@ -124,7 +143,7 @@ impl Connection {
         &mut self,
         request: impl AsyncFnOnce(&Client) -> std::result::Result<T, Fault>,
     ) -> std::result::Result<T, Fault> {
-        let Self { client, driver, closed, runtime } = self;
+        let Self { client, driver, closed, runtime, .. } = self;
         #[expect(clippy::expect_used, reason = "Only dropping the connection takes the runtime")]
         let runtime = runtime.as_ref().expect("a runtime");
         let mut request = pin!(request(client));

@@ -236,7 +236,7 @@ fn record(work: &mut PostgresWork, table: &str, counted: u64) -> Result<()> {
         ON CONFLICT (job, step, part, \"table\") DO UPDATE SET rows = reinstate.loaded.rows + EXCLUDED.rows";
     let (job, step, part) = (work.job(), i64::from(work.step.id), i64::from(part));
     let counted = i64::try_from(counted).unwrap_or(i64::MAX);
-    let done = work.connection.rows(insert, &[&job, &step, &part, &table, &counted]);
+    let done = work.connection.known(insert, &[&job, &step, &part, &table, &counted]);
     done.map(drop).map_err(|fault| failure::failed(&fault, "Could not record the rows of a part"))
 }
 

@@ -62,10 +62,11 @@ CREATE OR REPLACE VIEW reinstate.token AS
 REVOKE ALL ON reinstate.document, reinstate.blob, reinstate.loaded, reinstate.token FROM PUBLIC";
 
 /// Relations share their names, and so do users and roles; every other kind has names of its own.
-const SAME_NAME: &str = "d.name = s.name AND d.schema IS NOT DISTINCT FROM s.schema AND (d.kind = s.kind
-    OR (d.kind IN ('table', 'view', 'materialized_view', 'sequence')
-        AND s.kind IN ('table', 'view', 'materialized_view', 'sequence'))
-    OR (d.kind IN ('user', 'role') AND s.kind IN ('user', 'role')))";
+const SAME_NAME: &str = "d.name = s.name AND coalesce(d.schema, '') = coalesce(s.schema, '')
+    AND CASE WHEN d.kind IN ('table', 'view', 'materialized_view', 'sequence') THEN 'relation'
+             WHEN d.kind IN ('user', 'role') THEN 'principal' ELSE d.kind END
+      = CASE WHEN s.kind IN ('table', 'view', 'materialized_view', 'sequence') THEN 'relation'
+             WHEN s.kind IN ('user', 'role') THEN 'principal' ELSE s.kind END";
 
 /// Makes the schema's tables of documents, where they are not there.
 pub(super) fn ensure(connection: &mut Connection) -> Result<()> {
@@ -76,9 +77,7 @@ pub(super) fn ensure(connection: &mut Connection) -> Result<()> {
 pub(super) fn switch(connection: &mut Connection, job: i64, steps: &[Step]) -> Result<()> {
     let doing = "Could not switch the documents";
     let numbers: Vec<i64> = steps.iter().map(|step| i64::from(step.id)).collect();
-    for step in steps {
-        displace(connection, job, step)?;
-    }
+    displace(connection, job, steps)?;
     let drop = "DELETE FROM reinstate.document WHERE job = $1 AND state = 'staged' AND NOT step = ANY ($2)";
     connection.rows(drop, &[&job, &numbers]).map_err(|fault| failure::failed(&fault, doing))?;
     let live = "UPDATE reinstate.document SET state = 'live' WHERE job = $1 AND state = 'staged'";
@@ -86,27 +85,31 @@ pub(super) fn switch(connection: &mut Connection, job: i64, steps: &[Step]) -> R
     sweep(connection)
 }
 
-/// Puts what the step replaces out of sight: the live row of that name, whatever the policy. Where there is no such object the row is left over
-/// from one that somebody dropped.
-fn displace(connection: &mut Connection, job: i64, step: &Step) -> Result<()> {
-    let (kind, schema, name) = (&step.into.kind, &step.into.schema, &step.into.name);
-    let set = match (step.action, &step.aside) {
-        (Action::Skip, _) => return Ok(()),
-        // It stays live under its other name.
-        (Action::Rename, Some(_)) => "schema = $5, name = $6, other_schema = d.schema, other_name = d.name",
-        _ => "state = 'kept'",
-    };
-    let aside = step.aside.as_ref().filter(|_| step.action == Action::Rename);
-    let (aside_schema, aside_name) = (aside.and_then(|aside| aside.schema.clone()), aside.map(|aside| &aside.name));
+/// Puts what the steps replace out of sight: the live rows of their names, whatever the policy. Where there is no such object the row is left
+/// over from one that somebody dropped. What is renamed stays live under its other name.
+fn displace(connection: &mut Connection, job: i64, steps: &[Step]) -> Result<()> {
+    let steps = || steps.iter().filter(|step| step.action != Action::Skip);
+    let aside = |step: &Step| step.aside.clone().filter(|_| step.action == Action::Rename);
+    let kinds: Vec<&str> = steps().map(|step| step.into.kind.as_str()).collect();
+    let schemas: Vec<Option<&str>> = steps().map(|step| step.into.schema.as_deref()).collect();
+    let names: Vec<&str> = steps().map(|step| step.into.name.as_str()).collect();
+    let other_schemas: Vec<Option<String>> = steps().map(|step| aside(step).and_then(|aside| aside.schema)).collect();
+    let other_names: Vec<Option<String>> = steps().map(|step| aside(step).map(|aside| aside.name)).collect();
     let update = format!(
-        "UPDATE reinstate.document d SET replaced_by = $4, {set}
-         FROM (SELECT $1::text AS kind, $2::text AS schema, $3::text AS name, $5::text, $6::text) s
+        "UPDATE reinstate.document d SET replaced_by = $6,
+            state = CASE WHEN s.other_name IS NULL THEN 'kept' ELSE d.state END,
+            schema = CASE WHEN s.other_name IS NULL THEN d.schema ELSE s.other_schema END,
+            name = coalesce(s.other_name, d.name),
+            other_schema = CASE WHEN s.other_name IS NULL THEN d.other_schema ELSE d.schema END,
+            other_name = CASE WHEN s.other_name IS NULL THEN d.other_name ELSE d.name END
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+             s(kind, schema, name, other_schema, other_name)
          WHERE d.state = 'live' AND {SAME_NAME}"
     );
     connection
-        .rows(&update, &[kind, schema, name, &job, &aside_schema, &aside_name])
+        .rows(&update, &[&kinds, &schemas, &names, &other_schemas, &other_names, &job])
         .map(drop)
-        .map_err(|fault| failure::failed(&fault, "Could not put a document out of sight"))
+        .map_err(|fault| failure::failed(&fault, "Could not put documents out of sight"))
 }
 
 /// Takes back what the job's switch did to documents; of an undone job, does it again.
@@ -237,9 +240,13 @@ fn named(row: &tokio_postgres::Row, at: usize) -> ObjectName {
 /// What is kept of the unit's object; `None` before anything is.
 pub(super) fn load(work: &mut PostgresWork) -> Result<Option<Contents>> {
     copy::close(work)?;
+    if work.unit == Unit::Whole && !work.documented {
+        // Nobody else writes it: most objects have nothing that is kept, and are spared the question.
+        return Ok(None);
+    }
     let select = "SELECT contents::text FROM reinstate.document WHERE job = $1 AND step = $2";
     let key = (work.job(), i64::from(work.step.id));
-    let rows = work.connection.rows(select, &[&key.0, &key.1]).map_err(|fault| failed(work, &fault))?;
+    let rows = work.connection.known(select, &[&key.0, &key.1]).map_err(|fault| failed(work, &fault))?;
     rows.first().map(|row| Contents::read(row.get(0))).transpose()
 }
 
@@ -247,12 +254,13 @@ pub(super) fn load(work: &mut PostgresWork) -> Result<Option<Contents>> {
 pub(super) fn store(work: &mut PostgresWork, contents: &Contents) -> Result<()> {
     writes(work)?;
     copy::close(work)?;
+    work.documented = true;
     let insert = "INSERT INTO reinstate.document (job, step, kind, schema, name, contents)
         VALUES ($1, $2, $3, $4, $5, $6::text::json)
         ON CONFLICT (job, step) DO UPDATE SET contents = EXCLUDED.contents";
     let (job, step, json) = (work.job(), i64::from(work.step.id), contents.write()?);
     let into = work.step.into.clone();
-    let done = work.connection.rows(insert, &[&job, &step, &into.kind, &into.schema, &into.name, &json]);
+    let done = work.connection.known(insert, &[&job, &step, &into.kind, &into.schema, &into.name, &json]);
     done.map(drop).map_err(|fault| failed(work, &fault))
 }
 
@@ -295,7 +303,7 @@ pub(super) fn append_blob(work: &mut PostgresWork, name: &str, bytes: bytes::Byt
     copy::close(work)?;
     let insert = "INSERT INTO reinstate.blob (job, step, name, bytes) VALUES ($1, $2, $3, $4)";
     let (job, step) = (work.job(), i64::from(work.step.id));
-    let done = work.connection.rows(insert, &[&job, &step, &name, &bytes.as_ref()]);
+    let done = work.connection.known(insert, &[&job, &step, &name, &bytes.as_ref()]);
     done.map(drop).map_err(|fault| failed(work, &fault))
 }
 

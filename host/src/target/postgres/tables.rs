@@ -191,7 +191,7 @@ pub(super) fn relation(work: &mut PostgresWork, table: &str) -> Result<Relation>
         WHERE n.nspname = $1 AND c.relname = $2 ORDER BY a.attnum";
     let place = place(work, table)?;
     let doing = format!("Could not look at table {}", place.live);
-    let rows = work.connection.rows(select, &[&place.schema, &place.name]);
+    let rows = work.connection.known(select, &[&place.schema, &place.name]);
     let rows = rows.map_err(|fault| failure::failed(&fault, &doing))?;
     let Some(first) = rows.first() else {
         return Err(fragment::bad(format!("Table `{}` was not created", place.live.escape_debug())));

@@ -31,6 +31,8 @@ pub(crate) struct PostgresWork {
     pub(crate) placement: Arc<Placement>,
     /// What the bytes of a COPY are encoded in, when the plugin has said it: an option of COPY, for the session stays in UTF-8.
     pub(crate) encoding: Option<String>,
+    /// Something of the object has been kept as a document in this unit.
+    pub(crate) documented: bool,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -56,6 +58,7 @@ impl PostgresWork {
             unit,
             placement: Arc::clone(&shared.placement),
             encoding: None,
+            documented: false,
             shared: Arc::clone(shared),
         };
         if step.action == Action::Fill && step.into.schema.is_some() && matches!(unit, Unit::Begin | Unit::Whole) {
