@@ -101,7 +101,9 @@ fn a_postgresql_database_goes_to_sqlite_and_comes_back() {
 
         let archive = sandbox.text("first.tar");
         sandbox.json(&["backup", "create", "--from", &server.target(&database), "-o", &archive]).expect(0);
-        sandbox.json(&["restore", &archive, "--into", &sandbox.target("there.sqlite"), "--create-schema"]).expect(0);
+        sandbox
+            .json(&["restore", &archive, "--into", &sandbox.target("there.sqlite"), "--create-schema-if-not-exist"])
+            .expect(0);
         equal(&before, &in_sqlite(&sandbox.path("there.sqlite"), "public"));
 
         let (back, archive) = (server.database(), sandbox.text("second.tar"));
@@ -139,14 +141,16 @@ fn a_sqlite_file_goes_to_postgresql_and_comes_back() {
     std::fs::copy(data("chinook.sqlite"), sandbox.path("chinook.sqlite")).expect("a copy");
     let before = in_sqlite(&sandbox.path("chinook.sqlite"), "main");
     sandbox.json(&["backup", "create", "--from", &sandbox.target("chinook.sqlite"), "-o", &first]).expect(0);
-    sandbox.json(&["restore", &first, "--into", &server.target(&database), "--create-schema"]).expect(0);
+    sandbox.json(&["restore", &first, "--into", &server.target(&database), "--create-schema-if-not-exist"]).expect(0);
     equal(&before, &in_postgres(&server, &database, "main"));
     let keys = "SELECT count(*)::text FROM pg_constraint WHERE contype = 'f'";
     assert_eq!(server.value(&database, keys), "11");
 
     let second = sandbox.text("second.tar");
     sandbox.json(&["backup", "create", "--from", &server.target(&database), "-o", &second]).expect(0);
-    sandbox.json(&["restore", &second, "--into", &sandbox.target("back.sqlite"), "--create-schema"]).expect(0);
+    sandbox
+        .json(&["restore", &second, "--into", &sandbox.target("back.sqlite"), "--create-schema-if-not-exist"])
+        .expect(0);
     equal(&before, &in_sqlite(&sandbox.path("back.sqlite"), "main"));
 }
 
@@ -157,7 +161,7 @@ fn everything_of_a_packed_folder_lives_in_postgresql() {
     let archive = sandbox.pack(&data("pagila"), "archive.tar");
     let into = server.target(&database);
     // Roles are all databases': exchanging one for another would not take them back.
-    let arguments = ["restore", &archive, "--into", &into, "--create-schema", "--stage", "beside"];
+    let arguments = ["restore", &archive, "--into", &into, "--create-schema-if-not-exist", "--stage", "beside"];
     let restored = sandbox.json(&arguments).expect(0).json();
     let job = restored["job"].as_str().expect("a job").to_owned();
     let counts =
@@ -176,7 +180,7 @@ fn everything_of_a_packed_folder_lives_in_postgresql() {
     sandbox.json(&["discard", &job, "--into", &into]).expect(0);
 
     let third = server.database();
-    sandbox.json(&["restore", &again, "--into", &server.target(&third), "--create-schema"]).expect(0);
+    sandbox.json(&["restore", &again, "--into", &server.target(&third), "--create-schema-if-not-exist"]).expect(0);
     assert_eq!(server.value(&third, counts), "100 78");
     assert_eq!(server.value(&third, "SELECT count(*)::text FROM reinstate.token"), "1");
 }

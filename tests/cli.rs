@@ -66,7 +66,7 @@ fn mistakes_are_named_with_a_way_out() {
         (&["restore", "a.tar", "--into", "sqlite:text.sqlite"], 3, "target."),
         (&["restore", "a.tar", "--into", "sqlite:no/such/folder/x.sqlite"], 3, "target."),
         (&["restore", "a.tar", "--select", "tabel"], 2, "plan.no_match"),
-        (&["restore", "a.tar", "--policy", "maybe"], 2, "usage"),
+        (&["restore", "a.tar", "--restore-policy", "maybe"], 2, "usage"),
         (&["apply", "missing.json"], 3, "plan.invalid"),
         (&["undo", "r-nothing"], 3, "job.not_found"),
         (&["resume", "r-nothing"], 3, "job.not_found"),

@@ -29,7 +29,9 @@ fn prepared(rows: u32) -> (Sandbox, String, String) {
     small_folder(&folder, rows);
     let archive = sandbox.pack(&folder, "archive.tar");
     sandbox.sql("expected.sqlite", EXISTING);
-    sandbox.run(&["restore", &archive, "--into", &sandbox.target("expected.sqlite"), "--policy", "replace"]).expect(0);
+    sandbox
+        .run(&["restore", &archive, "--into", &sandbox.target("expected.sqlite"), "--restore-policy", "replace"])
+        .expect(0);
     let expected = logical_content(&sandbox.path("expected.sqlite"));
     (sandbox, archive, expected)
 }
@@ -74,7 +76,7 @@ fn killed_at_every_fail_point_and_resumed() {
     for point in points() {
         for times in ["return", "1*off->return", "4*off->return"] {
             let before = fresh(&sandbox, "target.sqlite");
-            let restore = ["restore", &archive, "--into", &into, "--policy", "replace"];
+            let restore = ["restore", &archive, "--into", &into, "--restore-policy", "replace"];
             let killed = sandbox.run_with_failpoints(&format!("{point}={times}"), &restore);
             let context = format!("{point}={times}");
             if killed.status.is_some() {
@@ -102,7 +104,7 @@ fn killed_at_every_fail_point_and_aborted() {
     for point in points() {
         let before = fresh(&sandbox, "target.sqlite");
         let schema = schema(&sandbox.path("target.sqlite"));
-        let restore = ["restore", &archive, "--into", &into, "--policy", "replace"];
+        let restore = ["restore", &archive, "--into", &into, "--restore-policy", "replace"];
         sandbox.run_with_failpoints(&format!("{point}=return"), &restore);
         let Some(job) = sandbox.interrupted_job("target.sqlite") else {
             let now = logical_content(&sandbox.path("target.sqlite"));
@@ -147,7 +149,7 @@ fn killed_again_and_again_at_random_times() {
     for round in 0..6 {
         let before = fresh(&sandbox, "target.sqlite");
         let mut arguments: Vec<String> =
-            ["restore", &archive, "--into", &into, "--policy", "replace"].map(str::to_owned).to_vec();
+            ["restore", &archive, "--into", &into, "--restore-policy", "replace"].map(str::to_owned).to_vec();
         for kill in 0..40 {
             let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
             let mut child = sandbox.command(&words).spawn().expect("the binary starts");
@@ -181,7 +183,8 @@ fn undo_and_discard_are_killed_and_done_again() {
     assert!(!points.is_empty());
     for point in points {
         let before = fresh(&sandbox, "target.sqlite");
-        let report = sandbox.json(&["restore", &archive, "--into", &into, "--policy", "replace"]).expect(0).json();
+        let report =
+            sandbox.json(&["restore", &archive, "--into", &into, "--restore-policy", "replace"]).expect(0).json();
         let job = report["job"].as_str().expect("a job").to_owned();
         let fail = format!("{point}=return");
         for (command, after) in [("undo", &before), ("discard", &before)] {

@@ -34,12 +34,12 @@ fn prepared(rows: u32) -> (Sandbox, String, String) {
 fn undisturbed(sandbox: &Sandbox, archive: &str) -> String {
     sandbox.sql("undisturbed.sqlite", EXISTING);
     let into = sandbox.target("undisturbed.sqlite");
-    sandbox.json(&["restore", archive, "--into", &into, "--policy", "replace"]).expect(0);
+    sandbox.json(&["restore", archive, "--into", &into, "--restore-policy", "replace"]).expect(0);
     logical_content(&sandbox.path("undisturbed.sqlite"))
 }
 
 fn restore<'a>(archive: &'a str, into: &'a str) -> Vec<&'a str> {
-    vec!["restore", archive, "--into", into, "--policy", "replace", "--json"]
+    vec!["restore", archive, "--into", into, "--restore-policy", "replace", "--json"]
 }
 
 /// The error, which must have this code, say that nothing has changed and name a command.

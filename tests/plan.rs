@@ -39,7 +39,7 @@ fn planning_leaves_every_byte_of_a_target_alone() {
     let (sandbox, archive, into) = prepared();
     sandbox.sql("target.sqlite", "CREATE TABLE people(x); INSERT INTO people VALUES (1)");
     let before = std::fs::read(sandbox.path("target.sqlite")).expect("bytes");
-    sandbox.run(&["plan", &archive, "--into", &into, "--policy", "replace"]).expect(0);
+    sandbox.run(&["plan", &archive, "--into", &into, "--restore-policy", "replace"]).expect(0);
     assert_eq!(std::fs::read(sandbox.path("target.sqlite")).expect("bytes"), before);
 }
 
@@ -139,7 +139,7 @@ fn a_changed_target_is_refused() {
     sandbox.sql("target.sqlite", "CREATE TABLE people(x)");
     assert_eq!(sandbox.json(&["apply", &plan]).expect(3).code(), "plan.target_changed");
 
-    let plan = saved(&sandbox, &archive, &into, &["--policy", "replace"]);
+    let plan = saved(&sandbox, &archive, &into, &["--restore-policy", "replace"]);
     sandbox.sql("target.sqlite", "ALTER TABLE people ADD COLUMN y");
     assert_eq!(sandbox.json(&["apply", &plan]).expect(3).code(), "plan.target_changed");
 }

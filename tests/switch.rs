@@ -45,7 +45,7 @@ fn undo_brings_back_what_was_replaced_and_undo_again_restores() {
     sandbox.sql("target.sqlite", "DROP VIEW names");
     let before_switch = content(&sandbox);
     assert_ne!(before, before_switch);
-    let job = job(&sandbox, &archive, &into, &["--policy", "replace"]);
+    let job = job(&sandbox, &archive, &into, &["--restore-policy", "replace"]);
     let after = content(&sandbox);
     assert_eq!(sandbox.query("target.sqlite", "SELECT count(*) FROM people"), "Integer(50)");
 
@@ -82,7 +82,7 @@ fn undo_of_a_restore_into_nothing_leaves_nothing() {
 #[test]
 fn rename_moves_the_existing_object_and_keeps_it_for_good() {
     let (sandbox, archive, into) = prepared("CREATE TABLE people(old); INSERT INTO people VALUES ('before')");
-    let options = ["--policy", "rename", "--renamed-schema", "attic"];
+    let options = ["--restore-policy", "rename", "--renamed-objects-schema", "attic"];
     let report = sandbox.json(&[&["restore", &archive, "--into", &into][..], &options].concat()).expect(0).json();
     assert_eq!(report["renamed_objects"]["main.people"], "attic.people");
     assert_eq!(sandbox.query("target.sqlite", "SELECT old FROM \"attic.people\""), "Text(\"before\")");
@@ -97,7 +97,7 @@ fn rename_moves_the_existing_object_and_keeps_it_for_good() {
 #[test]
 fn rename_finds_a_schema_name_of_its_own() {
     let (sandbox, archive, into) = prepared("CREATE TABLE people(old); INSERT INTO people VALUES ('before')");
-    let report = sandbox.json(&["restore", &archive, "--into", &into, "--policy", "rename"]).expect(0).json();
+    let report = sandbox.json(&["restore", &archive, "--into", &into, "--restore-policy", "rename"]).expect(0).json();
     let aside = report["renamed_objects"]["main.people"].as_str().expect("a name").to_owned();
     assert_eq!(sandbox.query("target.sqlite", &format!("SELECT old FROM \"{aside}\"")), "Text(\"before\")");
 }
@@ -106,8 +106,9 @@ fn rename_finds_a_schema_name_of_its_own() {
 fn objects_outside_schemas_cannot_be_renamed() {
     let (sandbox, archive, into) = prepared("");
     job(&sandbox, &archive, &into, &["--select", "user", "--select", "role", "--select", "table"]);
-    let refused =
-        sandbox.json(&["restore", &archive, "--into", &into, "--select", "role", "--policy", "rename"]).expect(3);
+    let refused = sandbox
+        .json(&["restore", &archive, "--into", &into, "--select", "role", "--restore-policy", "rename"])
+        .expect(3);
     assert_eq!(refused.json()["findings"][0]["code"], "plan.cannot_rename", "{refused:#?}");
 }
 
@@ -115,7 +116,7 @@ fn objects_outside_schemas_cannot_be_renamed() {
 fn a_later_job_stands_in_the_way_of_undoing_an_earlier_one() {
     let (sandbox, archive, into) = prepared("");
     let first = job(&sandbox, &archive, &into, &[]);
-    let second = job(&sandbox, &archive, &into, &["--policy", "replace"]);
+    let second = job(&sandbox, &archive, &into, &["--restore-policy", "replace"]);
     let after = content(&sandbox);
     assert_eq!(sandbox.json(&["undo", &first, "--into", &into]).expect(3).code(), "job.superseded");
     assert_eq!(content(&sandbox), after);
@@ -132,7 +133,7 @@ fn a_row_that_breaks_a_reference_fails_the_whole_restore() {
     std::fs::write(sandbox.path("folder/tables/teams.csv"), "id,name\n1,red\n").expect("written");
     std::fs::remove_file(sandbox.path("archive.tar")).expect("removed");
     let archive = sandbox.pack(&sandbox.path("folder"), "archive.tar");
-    let report = sandbox.json(&["restore", &archive, "--into", &into, "--policy", "replace"]).expect(1).json();
+    let report = sandbox.json(&["restore", &archive, "--into", &into, "--restore-policy", "replace"]).expect(1).json();
     assert_eq!(report["status"], "failed");
     assert_eq!(report["error"]["code"], "target.foreign_key", "{report:#}");
     assert_eq!(report["error"]["object"], "table main.people");
@@ -162,9 +163,9 @@ fn keep_going_switches_the_others_and_names_those_that_failed() {
 #[test]
 fn schemas_are_mapped_and_created_only_when_asked() {
     let (sandbox, archive, into) = prepared("");
-    let map = ["restore", &archive, "--into", &into, "--map", "main=copy", "--select", "table"];
+    let map = ["restore", &archive, "--into", &into, "--target-schema-map", "main=copy", "--select", "table"];
     assert_eq!(sandbox.json(&map).expect(3).json()["findings"][0]["code"], "plan.schema_missing");
-    let report = sandbox.json(&[&map[..], &["--create-schema"]].concat()).expect(0).json();
+    let report = sandbox.json(&[&map[..], &["--create-schema-if-not-exist"]].concat()).expect(0).json();
     assert!(report["restored_objects"].as_object().expect("objects").contains_key("copy.people"));
     assert_eq!(sandbox.query("target.sqlite", "SELECT count(*) FROM \"copy.people\""), "Integer(50)");
     assert_eq!(
@@ -176,7 +177,7 @@ fn schemas_are_mapped_and_created_only_when_asked() {
 #[test]
 fn definitions_only_leaves_rows_out() {
     let (sandbox, archive, into) = prepared("");
-    let report = sandbox.json(&["restore", &archive, "--into", &into, "--definitions-only"]).expect(0).json();
+    let report = sandbox.json(&["restore", &archive, "--into", &into, "--ddl-only"]).expect(0).json();
     assert_eq!(report["restored_records"], 0);
     assert_eq!(sandbox.query("target.sqlite", "SELECT count(*) FROM people"), "Integer(0)");
 }
@@ -205,7 +206,7 @@ fn readers_never_see_a_mixture() {
         }
         (polls, seen)
     });
-    let job = job(&sandbox, &archive, &into, &["--policy", "replace"]);
+    let job = job(&sandbox, &archive, &into, &["--restore-policy", "replace"]);
     for _ in 0..20 {
         sandbox.run(&["undo", &job, "--into", &into]).expect(0);
     }
@@ -228,7 +229,7 @@ fn what_is_kept_as_a_document_is_replaced_and_undone_like_the_rest() {
         sandbox.json(&["restore", &archive, "--into", &into, "--select", "view"]).expect(3).code(),
         "target.object_exists"
     );
-    let again = job(&sandbox, &archive, &into, &["--policy", "replace"]);
+    let again = job(&sandbox, &archive, &into, &["--restore-policy", "replace"]);
     assert_eq!(content(&sandbox), first);
     sandbox.run(&["undo", &again, "--into", &into]).expect(0);
     assert_eq!(content(&sandbox), first);

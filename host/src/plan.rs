@@ -90,15 +90,15 @@ pub struct Options {
     /// Objects to leave out of these.
     pub exclude: Vec<Selector>,
     /// What to do with names that are taken.
-    pub policy: Policy,
+    pub restore_policy: Policy,
     /// Where the policy `rename` moves existing objects; a schema named after the archive when absent.
-    pub renamed_schema: Option<String>,
+    pub renamed_objects_schema: Option<String>,
     /// Create schemas that the target lacks.
-    pub create_schema: bool,
+    pub create_schema_if_not_exist: bool,
     /// Restore into another schema: archive's name to target's name.
-    pub map: BTreeMap<String, String>,
+    pub target_schema_map: BTreeMap<String, String>,
     /// Restore definitions and leave rows out.
-    pub definitions_only: bool,
+    pub ddl_only: bool,
     /// Go on when an object fails, and switch the others.
     pub keep_going: bool,
     /// Objects and parts at once; 0 for a number that is found while restoring.

@@ -252,7 +252,7 @@ fn surroundings(catalog: &Catalog, facts: &Facts, options: &Options) -> Surround
     Surroundings {
         dialect: catalog.backup.dialect.clone(),
         target: facts.info.clone(),
-        schema_map: options.map.iter().map(|(from, to)| (from.clone(), to.clone())).collect(),
+        schema_map: options.target_schema_map.iter().map(|(from, to)| (from.clone(), to.clone())).collect(),
         allow: options.allow.clone(),
     }
 }
@@ -285,7 +285,7 @@ fn outlooks(
                     let object = &catalog.objects[selected[at]];
                     ObjectView {
                         object: Arc::new(object.clone()),
-                        into: plan::mapped(&object.name, &options.map),
+                        into: plan::mapped(&object.name, &options.target_schema_map),
                         definitions_only: options.without_rows(),
                         rows_only: options.share(object) == plan::Share::Rows,
                         leave_out: options.leave_out.clone(),

@@ -145,7 +145,7 @@ fn broken_containers_are_refused_on_standard_input() {
     for Case { what, bytes, code, .. } in types(&start).into_iter().chain(sizes(&start)) {
         let before = scene.content();
         let archive = scene.archive(&bytes);
-        let line = format!("reinstate --json restore - --policy replace --into {} < {archive}", scene.into);
+        let line = format!("reinstate --json restore - --restore-policy replace --into {} < {archive}", scene.into);
         let outcome = scene.sandbox.shell(&line);
         assert_eq!((outcome.status, outcome.code().as_str()), (Some(3), code), "{what}: {outcome:#?}");
         assert_eq!(scene.content(), before, "{what}");

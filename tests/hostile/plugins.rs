@@ -124,8 +124,18 @@ fn the_hosts_errors_cannot_be_swallowed() {
 fn a_flood_of_log_lines_harms_nobody() {
     let (scene, folder, honest) = prepared();
     let archive = scene.archive(&with_object(&honest, "flood"));
-    let arguments =
-        ["restore", &archive, "--into", &scene.into, "--policy", "replace", "--plugins", &folder, "--grant", GRANTED];
+    let arguments = [
+        "restore",
+        &archive,
+        "--into",
+        &scene.into,
+        "--restore-policy",
+        "replace",
+        "--plugins",
+        &folder,
+        "--grant",
+        GRANTED,
+    ];
     let outcome = scene.sandbox.run(&arguments).expect(0);
     assert!(outcome.stdout.len() + outcome.stderr.len() < 2 << 20, "{} bytes", outcome.stderr.len());
     assert!(!outcome.stderr.contains(['\u{1b}', '\u{7}']) && !outcome.stdout.contains(['\u{1b}', '\u{7}']));
@@ -142,7 +152,7 @@ fn what_plugins_say_cannot_steer_a_terminal() {
             &archive,
             "--into",
             &scene.into,
-            "--policy",
+            "--restore-policy",
             "replace",
             "--plugins",
             &folder,
@@ -212,7 +222,10 @@ fn a_plugin_that_changed_since_the_plan_is_refused() {
     let plugins = ["--plugins", &folder, "--grant", GRANTED];
     scene
         .sandbox
-        .run(&[&["plan", &archive, "--into", &scene.into, "--policy", "replace", "-o", &plan][..], &plugins].concat())
+        .run(
+            &[&["plan", &archive, "--into", &scene.into, "--restore-policy", "replace", "-o", &plan][..], &plugins]
+                .concat(),
+        )
         .expect(0);
     let mut bytes = std::fs::read(&*COMPONENT).expect("the plugin");
     // A custom section more: the same code under another digest.

@@ -87,7 +87,8 @@ impl Scene {
 
     /// Restores, replacing what is there.
     pub(crate) fn restore(&self, archive: &str, options: &[&str]) -> Outcome {
-        self.sandbox.json(&[&["restore", archive, "--into", &self.into, "--policy", "replace"], options].concat())
+        self.sandbox
+            .json(&[&["restore", archive, "--into", &self.into, "--restore-policy", "replace"], options].concat())
     }
 
     /// Restores; it must fail as expected and harm nothing. Returns the report.

@@ -146,7 +146,7 @@ fn both_ways_of_staging_give_the_same() {
         let (beside, apart) = (scene.server.database(), scene.server.database());
         let globals = dump.globals();
         for (database, stage) in [(&beside, "beside"), (&apart, "database")] {
-            let options = [&options(&dump, &globals)[..], &["--stage", stage, "--create-schema"]].concat();
+            let options = [&options(&dump, &globals)[..], &["--stage", stage, "--create-schema-if-not-exist"]].concat();
             let report = scene.restore(database, &dump.path, &options).expect(0).json();
             assert_eq!(report["stage"], stage);
         }

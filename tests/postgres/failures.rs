@@ -91,7 +91,7 @@ fn a_missing_right_is_found_before_anything_starts() {
     scene.server.sql(&database, &format!("GRANT CREATE ON DATABASE {database} TO limited"));
     let before = scene.content(&database);
     let target = scene.server.target_as("limited", &database);
-    let options = ["--policy", "replace", "--stage", "beside", "--no-owner", "--allow", "all"];
+    let options = ["--restore-policy", "replace", "--stage", "beside", "--no-owner", "--allow", "all"];
     let refused = scene.restore_to(&target, &archive, &options).expect(3).json();
     let findings = refused["findings"].as_array().expect("findings");
     let about = |name: &str| {

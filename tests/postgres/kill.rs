@@ -26,7 +26,10 @@ struct Case {
 }
 
 const CASES: [Case; 2] = [
-    Case { existing: EXISTING, options: &["--policy", "replace", "--stage", "beside", "--no-owner", "--allow", "all"] },
+    Case {
+        existing: EXISTING,
+        options: &["--restore-policy", "replace", "--stage", "beside", "--no-owner", "--allow", "all"],
+    },
     Case { existing: "", options: &["--stage", "database", "--no-owner", "--allow", "all"] },
 ];
 
@@ -225,7 +228,7 @@ fn killed_again_and_again_at_random_times() {
     let archive: PathBuf = scene.dump("many.dump", many, &[]);
     let case = Case {
         existing: "CREATE TABLE big (old int)",
-        options: &["--policy", "replace", "--stage", "beside", "--allow", "all"],
+        options: &["--restore-policy", "replace", "--stage", "beside", "--allow", "all"],
     };
     let expected = case.expected(&scene, &archive);
     let mut random = 0x2545_f491_4f6c_dd1d_u64;

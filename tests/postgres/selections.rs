@@ -24,7 +24,7 @@ fn restored(options: &[&str]) -> (Scene, String) {
     let scene = Scene::new();
     let archive = scene.dump("source.dump", SOURCE, &[]);
     let database = scene.server.database();
-    expect(&scene.restore(&database, &archive, &[&["--create-schema"], options].concat()));
+    expect(&scene.restore(&database, &archive, &[&["--create-schema-if-not-exist"], options].concat()));
     (scene, database)
 }
 
@@ -89,7 +89,7 @@ fn sections_come_one_after_another() {
     let archive = scene.dump("source.dump", SOURCE, &[]);
     let (ours, theirs) = (scene.server.database(), scene.server.database());
     for section in ["pre-data", "data", "post-data"] {
-        expect(&scene.restore(&ours, &archive, &["--section", section, "--create-schema"]));
+        expect(&scene.restore(&ours, &archive, &["--section", section, "--create-schema-if-not-exist"]));
         scene.server.pg_restore(&theirs, &archive, &["--section", section]);
         same_definitions(&scene, &ours, &theirs, section);
         let count = "SELECT count(*) FROM s.t";
@@ -102,7 +102,13 @@ fn schemas_take_other_names_wherever_they_are_named() {
     let scene = Scene::new();
     let archive = scene.dump("source.dump", SOURCE, &[]);
     let (ours, theirs) = (scene.server.database(), scene.server.database());
-    let other = ["--create-schema", "--map", "s=it's \"new\"", "--map", "My Schema=plain"];
+    let other = [
+        "--create-schema-if-not-exist",
+        "--target-schema-map",
+        "s=it's \"new\"",
+        "--target-schema-map",
+        "My Schema=plain",
+    ];
     expect(&scene.restore(&ours, &archive, &[&other[..], &["--stage", "beside"]].concat()));
     scene.server.pg_restore(&theirs, &archive, &[]);
     scene
@@ -119,7 +125,7 @@ fn definitions_come_without_rows() {
     let scene = Scene::new();
     let archive = scene.dump("source.dump", SOURCE, &[]);
     let (ours, theirs) = (scene.server.database(), scene.server.database());
-    expect(&scene.restore(&ours, &archive, &["--definitions-only", "--create-schema"]));
+    expect(&scene.restore(&ours, &archive, &["--ddl-only", "--create-schema-if-not-exist"]));
     scene.server.pg_restore(&theirs, &archive, &["--schema-only"]);
     same_definitions(&scene, &ours, &theirs, "");
     assert_eq!(scene.server.value(&ours, "SELECT count(*) FROM s.t"), "0");
@@ -181,7 +187,7 @@ fn roles_come_first_and_the_one_that_restores_is_not_changed() {
     }
     scene.server.sql("postgres", "DROP ROLE owner_of_t");
     let database = scene.server.database();
-    let options = ["--globals", globals.to_str().expect("UTF-8"), "--allow", "all", "--create-schema"];
+    let options = ["--globals", globals.to_str().expect("UTF-8"), "--allow", "all", "--create-schema-if-not-exist"];
     std::fs::write(&globals, script("NOSUPERUSER NOLOGIN")).expect("a script");
     scene.restore(&database, &archive, &options).expect(3);
     let whole = "SUPERUSER INHERIT CREATEROLE CREATEDB LOGIN REPLICATION BYPASSRLS";

@@ -10,7 +10,7 @@ fn tables_arrive_with_all_their_rows() {
         let archive = dump.path.to_str().expect("UTF-8");
         let target = sandbox.target("restored.sqlite");
         let report = sandbox
-            .json(&["restore", archive, "--into", &target, "--map", "public=main", "--allow", "all"])
+            .json(&["restore", archive, "--into", &target, "--target-schema-map", "public=main", "--allow", "all"])
             .expect(0)
             .json();
         let Some(golden) = dump.golden() else { continue };
@@ -38,7 +38,16 @@ fn what_sqlite_cannot_keep_is_told_in_the_plan() {
     let sandbox = Sandbox::new();
     let archive = dump.path.to_str().expect("UTF-8");
     let plan = sandbox
-        .json(&["plan", archive, "--into", &sandbox.target("restored.sqlite"), "--map", "t=main", "-n", "t"])
+        .json(&[
+            "plan",
+            archive,
+            "--into",
+            &sandbox.target("restored.sqlite"),
+            "--target-schema-map",
+            "t=main",
+            "-n",
+            "t",
+        ])
         .json();
     let findings = plan["findings"].as_array().unwrap_or_else(|| panic!("{plan:#}"));
     assert!(findings.iter().any(|finding| finding["severity"] == "warning"), "{plan:#}");

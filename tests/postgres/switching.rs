@@ -42,7 +42,7 @@ fn switched(stage: &str) {
     scene.server.sql(&database, &generation(1));
     let before = scene.content(&database);
     let readers = Readers::start(&scene.server, &database, 3, SEEN);
-    let options = ["--policy", "replace", "--allow", "all", "--stage", stage];
+    let options = ["--restore-policy", "replace", "--allow", "all", "--stage", stage];
     let report = scene.restore(&database, &archive, &options).expect(0).json();
     assert!(report["switch_microseconds"].as_u64().is_some_and(|pause| pause > 0), "{report:#}");
     let after = scene.content(&database);
@@ -106,7 +106,15 @@ fn existing_objects_move_aside() {
     let database = scene.server.database();
     scene.server.sql(&database, &generation(1));
     let before = scene.content(&database);
-    let options = ["--policy", "rename", "--renamed-schema", "former", "--create-schema", "--allow", "all"];
+    let options = [
+        "--restore-policy",
+        "rename",
+        "--renamed-objects-schema",
+        "former",
+        "--create-schema-if-not-exist",
+        "--allow",
+        "all",
+    ];
     let report = scene.restore(&database, &archive, &options).expect(0).json();
     assert_eq!(scene.server.value(&database, "SELECT min(generation) FROM a"), "2");
     assert_eq!(scene.server.value(&database, "SELECT min(generation) FROM former.a"), "1");
@@ -133,7 +141,7 @@ fn others_that_hold_locks_are_waited_for() {
         archive.to_str().expect("UTF-8"),
         "--into",
         &scene.server.target(&database),
-        "--policy",
+        "--restore-policy",
         "replace",
         "--stage",
         "beside",

@@ -68,7 +68,7 @@ async fn run(folder: &Path, plugins: PathBuf) -> Result<()> {
     };
 
     heading("The plan, which the platform's own rule refuses");
-    let options = Options { policy: Policy::Replace, ..Options::default() };
+    let options = Options { restore_policy: Policy::Replace, ..Options::default() };
     let plan = reinstate::plan(&restore, &options).await?;
     println!("{}", reinstate::plan::render(&plan));
 

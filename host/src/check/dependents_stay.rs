@@ -29,7 +29,7 @@ fn finding(situation: &Situation<'_>, step: &Step, restored: &HashSet<&ObjectNam
         capital(&step.into.to_string()),
         list(&staying)
     );
-    let fix = "Restore these, too, drop them before, or --policy rename";
+    let fix = "Restore these, too, drop them before, or --restore-policy rename";
     Some(Finding::refusal("plan.dependents", message, fix).about(&step.object))
 }
 
@@ -49,7 +49,7 @@ mod tests {
             (Policy::Replace, &["view main.v"], &[]),
         ] {
             let mut sample = Sample::of(archive);
-            sample.options.policy = policy;
+            sample.options.restore_policy = policy;
             sample.exists(&["table main.a", "view main.v", "view main.w"]);
             let table = sample.facts.objects.get_mut(&name("table main.a")).unwrap();
             table.dependents = vec![name("view main.v"), name("view main.w")];
@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn a_whole_database_leaves_nothing_behind() {
         let mut sample = Sample::of(&["table main.a"]);
-        sample.options.policy = Policy::Replace;
+        sample.options.restore_policy = Policy::Replace;
         sample.facts.no_stage_database = None;
         sample.exists(&["table main.a"]);
         sample.facts.objects.get_mut(&name("table main.a")).unwrap().dependents = vec![name("view main.gone")];

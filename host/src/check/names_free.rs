@@ -45,10 +45,10 @@ fn own_name(step: &Step, present: &Present<'_>, in_schema: bool) -> Option<Findi
         (Action::Create, None) if in_schema => (
             "target.object_exists",
             format!("{subject} exists in the target"),
-            "--policy replace or --policy rename".to_owned(),
+            "--restore-policy replace or --restore-policy rename".to_owned(),
         ),
         (Action::Create, None) => {
-            ("target.object_exists", format!("{subject} exists in the target"), "--policy replace".to_owned())
+            ("target.object_exists", format!("{subject} exists in the target"), "--restore-policy replace".to_owned())
         }
         (Action::Create, Some(why)) => {
             ("target.object_exists", format!("{subject} exists in the target and cannot give way: {why}"), exclude)
@@ -67,7 +67,7 @@ fn cannot_rename(
     let (why, fix) = match &existing.fixed {
         Some(why) => (why.as_str(), exclude),
         None if in_schema => ("the plan names no place for it", exclude),
-        None => ("only objects in a schema can", format!("--policy replace or {exclude}")),
+        None => ("only objects in a schema can", format!("--restore-policy replace or {exclude}")),
     };
     ("plan.cannot_rename", format!("{subject} exists and cannot be moved aside: {why}"), fix)
 }
@@ -103,20 +103,22 @@ fn aside(step: &Step, present: &Present<'_>) -> Option<Finding> {
     if naming.key(aside) == naming.key(&step.into) {
         let message =
             format!("{} cannot be moved aside: it is in that schema already", capital(&step.into.to_string()));
-        let fix = "--renamed-schema with another schema, or none";
+        let fix = "--renamed-objects-schema with another schema, or none";
         return Some(Finding::refusal("plan.cannot_rename", message, fix).about(&step.object));
     }
     let tables = step.tables.iter().filter_map(|suffix| present.table(aside, suffix));
     let holder = present.holder(aside).map(|(holder, _)| holder).into_iter().chain(tables).next()?;
     let message = format!("{} cannot be moved aside: {holder} exists there", capital(&step.into.to_string()));
-    let fix = "--renamed-schema with another schema, or none";
+    let fix = "--renamed-objects-schema with another schema, or none";
     Some(Finding::refusal("target.object_exists", message, fix).about(&step.object))
 }
 
 fn elsewhere(step: &Step) -> String {
     let exclude = format!("--exclude {}", selector(&step.object));
     match &step.object.schema {
-        Some(schema) => format!("--map {}=SCHEMA --create-schema or {exclude}", quote(schema)),
+        Some(schema) => {
+            format!("--target-schema-map {}=SCHEMA --create-schema-if-not-exist or {exclude}", quote(schema))
+        }
         None => exclude,
     }
 }
@@ -193,10 +195,10 @@ mod tests {
                 "table main.a",
                 "table main.a",
                 &[
-                    "Refusal target.object_exists table main.a: Table main.a exists in the target [--policy replace or --policy rename]",
+                    "Refusal target.object_exists table main.a: Table main.a exists in the target [--restore-policy replace or --restore-policy rename]",
                 ],
             ),
-            (None, "user ana", "user ana", &["target.object_exists user ana … [--policy replace]"]),
+            (None, "user ana", "user ana", &["target.object_exists user ana … [--restore-policy replace]"]),
             (Replace, "table main.a", "table main.a", &[]),
             (Replace, "user ana", "user ana", &[]),
             (Rename, "table main.a", "table main.a", &[]),
@@ -205,7 +207,7 @@ mod tests {
                 "user ana",
                 "user ana",
                 &[
-                    "Refusal plan.cannot_rename user ana … only objects in a schema can [--policy replace or --exclude user:ana]",
+                    "Refusal plan.cannot_rename user ana … only objects in a schema can [--restore-policy replace or --exclude user:ana]",
                 ],
             ),
             (
@@ -213,13 +215,13 @@ mod tests {
                 "table main.a",
                 "view main.a",
                 &[
-                    "Table main.a cannot stand beside view main.a … --map main=SCHEMA --create-schema or --exclude table:main.a",
+                    "Table main.a cannot stand beside view main.a … --target-schema-map main=SCHEMA --create-schema-if-not-exist or --exclude table:main.a",
                 ],
             ),
             (Rename, "table main.a", "table MAIN.A", &[same]),
         ] {
             let mut sample = Sample::of(&[object]);
-            sample.options.policy = policy;
+            sample.options.restore_policy = policy;
             sample.exists(&[exists]);
             sample.finds(expected);
         }
@@ -233,7 +235,7 @@ mod tests {
             (Policy::Rename, "plan.cannot_rename … virtual"),
         ] {
             let mut sample = Sample::of(&["table main.a"]);
-            sample.options.policy = policy;
+            sample.options.restore_policy = policy;
             let fixed = Existing {
                 fingerprint: "f".to_owned(),
                 fixed: Some("it is a virtual table".to_owned()),
@@ -247,7 +249,7 @@ mod tests {
     #[test]
     fn what_is_fixed_gives_way_with_its_database() {
         let mut sample = Sample::of(&["table main.a"]);
-        sample.options.policy = Policy::Replace;
+        sample.options.restore_policy = Policy::Replace;
         sample.facts.no_stage_database = None;
         let fixed = Existing { fixed: Some("it belongs to an extension".to_owned()), ..Existing::default() };
         sample.facts.objects.insert(name("table main.a"), fixed);
@@ -273,12 +275,16 @@ mod tests {
                 &["graph main.g", "table old.g_edges"],
                 &["Graph main.g cannot be moved aside: table old.g_edges exists there"],
             ),
-            (Policy::None, &["graph main.g", "table main.g_nodes"], &["Graph main.g exists in the target [--policy"]),
+            (
+                Policy::None,
+                &["graph main.g", "table main.g_nodes"],
+                &["Graph main.g exists in the target [--restore-policy"],
+            ),
         ] {
             let mut sample = Sample::of(&["graph main.g"]);
             sample.outlook("graph main.g").tables = vec!["nodes".to_owned(), "edges".to_owned()];
-            let renamed_schema = (policy == Policy::Rename).then(|| "old".to_owned());
-            sample.options = Options { policy, renamed_schema, ..Options::default() };
+            let renamed_objects_schema = (policy == Policy::Rename).then(|| "old".to_owned());
+            sample.options = Options { restore_policy: policy, renamed_objects_schema, ..Options::default() };
             sample.exists(exists);
             sample.finds(expected);
         }
@@ -287,13 +293,16 @@ mod tests {
     #[test]
     fn the_place_aside_must_be_another_and_free() {
         for (schema, expected) in [
-            ("old", &["Table main.a cannot be moved aside: view OLD.A exists there [--renamed-schema"][..]),
+            ("old", &["Table main.a cannot be moved aside: view OLD.A exists there [--renamed-objects-schema"][..]),
             ("main", &["plan.cannot_rename … it is in that schema already", "plan.name_clash"]),
             ("older", &[]),
         ] {
             let mut sample = Sample::of(&["table main.a"]);
-            sample.options =
-                Options { policy: Policy::Rename, renamed_schema: Some(schema.to_owned()), ..Options::default() };
+            sample.options = Options {
+                restore_policy: Policy::Rename,
+                renamed_objects_schema: Some(schema.to_owned()),
+                ..Options::default()
+            };
             sample.exists(&["table main.a", "view OLD.A"]);
             sample.finds(expected);
         }
@@ -327,7 +336,7 @@ mod tests {
         ] {
             let map: BTreeMap<String, String> = map;
             let mut sample = Sample::of(objects);
-            sample.options.map = map;
+            sample.options.target_schema_map = map;
             sample.facts.schemas.extend(["a".to_owned(), "b".to_owned()]);
             if objects.contains(&"graph a.g") {
                 sample.outlook("graph a.g").tables = vec!["nodes".to_owned()];

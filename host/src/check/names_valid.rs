@@ -64,8 +64,8 @@ mod tests {
     #[test]
     fn a_mapping_to_nothing_is_no_name() {
         let mut sample = Sample::of(&["table main.a"]);
-        sample.options.map = BTreeMap::from([("main".to_owned(), String::new())]);
-        sample.options.create_schema = true;
+        sample.options.target_schema_map = BTreeMap::from([("main".to_owned(), String::new())]);
+        sample.options.create_schema_if_not_exist = true;
         sample.finds(&["Refusal plan.bad_name table main.a"]);
     }
 }

@@ -11,16 +11,21 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     let schemas: BTreeSet<&str> =
         situation.catalog.objects.iter().filter_map(|object| object.name.schema.as_deref()).collect();
     let held: Vec<&str> = schemas.iter().copied().collect();
-    let unknown = options.map.keys().filter(|schema| !schemas.contains(schema.as_str())).map(|schema| {
-        let message = format!("--map names the schema {schema}, but the archive's schemas are: {}", list(&held));
-        Finding::refusal("plan.map_unmatched", message, format!("Leave out --map {}=…", quote(schema)))
+    let unknown = options.target_schema_map.keys().filter(|schema| !schemas.contains(schema.as_str())).map(|schema| {
+        let message =
+            format!("--target-schema-map names the schema {schema}, but the archive's schemas are: {}", list(&held));
+        Finding::refusal("plan.map_unmatched", message, format!("Leave out --target-schema-map {}=…", quote(schema)))
     });
-    let aimless = (options.renamed_schema.is_some() && options.policy != Policy::Rename).then(|| {
-        let message = "--renamed-schema does nothing without the policy rename";
-        Finding::warning("plan.option_unused", message, "--policy rename, or leave out --renamed-schema")
+    let aimless = (options.renamed_objects_schema.is_some() && options.restore_policy != Policy::Rename).then(|| {
+        let message = "--renamed-objects-schema does nothing without the policy rename";
+        Finding::warning(
+            "plan.option_unused",
+            message,
+            "--restore-policy rename, or leave out --renamed-objects-schema",
+        )
     });
-    let ignored = (options.rows_only && options.policy != Policy::None).then(|| {
-        let message = "--policy does nothing with --data-only: rows are added to what is there";
+    let ignored = (options.rows_only && options.restore_policy != Policy::None).then(|| {
+        let message = "--restore-policy does nothing with --data-only: rows are added to what is there";
         Finding::warning("plan.option_unused", message, "Leave out one of them")
     });
     unknown.chain(aimless).chain(ignored).collect()
@@ -35,11 +40,11 @@ mod tests {
     #[test]
     fn a_mapping_of_nothing_would_restore_over_what_was_to_be_spared() {
         let mut sample = Sample::of(&["table main.a", "user ana"]);
-        sample.options.map = BTreeMap::from([("mian".to_owned(), "copy".to_owned())]);
-        sample.options.renamed_schema = Some("old".to_owned());
+        sample.options.target_schema_map = BTreeMap::from([("mian".to_owned(), "copy".to_owned())]);
+        sample.options.renamed_objects_schema = Some("old".to_owned());
         sample.finds(&[
             "Refusal plan.map_unmatched … the schema mian, but the archive's schemas are: main",
-            "Warning plan.option_unused … [--policy rename",
+            "Warning plan.option_unused … [--restore-policy rename",
         ]);
     }
 }

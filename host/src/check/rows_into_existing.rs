@@ -31,7 +31,11 @@ fn missing(step: &Step) -> Finding {
 fn undone(filled: &[&Step]) -> Finding {
     let names: Vec<&ObjectName> = filled.iter().map(|step| &step.into).collect();
     let message = format!("Rows are added to what is there, and undo does not take them out again: {}", list(&names));
-    Finding::warning("plan.not_undone", message, "Restore whole objects with --policy replace where that matters")
+    Finding::warning(
+        "plan.not_undone",
+        message,
+        "Restore whole objects with --restore-policy replace where that matters",
+    )
 }
 
 #[cfg(test)]
@@ -67,9 +71,11 @@ mod tests {
     #[test]
     fn policies_have_no_say() {
         let mut sample = Sample::of(&["table main.a"]);
-        sample.options = Options { rows_only: true, policy: Policy::Replace, ..Options::default() };
+        sample.options = Options { rows_only: true, restore_policy: Policy::Replace, ..Options::default() };
         sample.exists(&["table main.a"]);
-        sample
-            .finds(&["Warning plan.not_undone", "Warning plan.option_unused … --policy does nothing with --data-only"]);
+        sample.finds(&[
+            "Warning plan.not_undone",
+            "Warning plan.option_unused … --restore-policy does nothing with --data-only",
+        ]);
     }
 }

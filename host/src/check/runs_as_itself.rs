@@ -26,7 +26,7 @@ mod tests {
     #[test]
     fn a_plan_made_by_other_means_is_held_to_it_too() {
         let mut sample = Sample::of(&["user ana", "user bob"]);
-        sample.options.policy = Policy::Replace;
+        sample.options.restore_policy = Policy::Replace;
         sample.facts.identity = Some("ana".to_owned());
         sample.exists(&["user ana", "user bob"]);
         sample.finds(&[]);

@@ -31,7 +31,7 @@ fn finding(schema: &str, steps: &[&Step]) -> Finding {
         counted(steps.len() as u64, "object")
     );
     let source = steps.first().and_then(|step| step.object.schema.as_deref()).unwrap_or(schema);
-    let fix = format!("--create-schema or --map {}=SCHEMA", quote(source));
+    let fix = format!("--create-schema-if-not-exist or --target-schema-map {}=SCHEMA", quote(source));
     Finding::refusal("plan.schema_missing", message, fix)
 }
 
@@ -55,7 +55,7 @@ mod tests {
                 "other",
                 false,
                 &[
-                    "Refusal plan.schema_missing -: The target has no schema other, which 2 objects would be restored into [--create-schema or --map sales=SCHEMA]",
+                    "Refusal plan.schema_missing -: The target has no schema other, which 2 objects would be restored into [--create-schema-if-not-exist or --target-schema-map sales=SCHEMA]",
                 ][..],
             ),
             ("other", true, &[]),
@@ -63,8 +63,8 @@ mod tests {
             ("MAIN", false, &[]),
         ] {
             let mut sample = Sample::of(&["table sales.a", "view sales.b", "user ana"]);
-            sample.options.map = BTreeMap::from([("sales".to_owned(), map.to_owned())]);
-            sample.options.create_schema = create;
+            sample.options.target_schema_map = BTreeMap::from([("sales".to_owned(), map.to_owned())]);
+            sample.options.create_schema_if_not_exist = create;
             sample.finds(expected);
         }
     }

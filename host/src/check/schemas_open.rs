@@ -27,7 +27,8 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
             let message = format!(
                 "The right to create objects in schema {schema} is missing: {identity} would restore {objects} into it"
             );
-            let fix = format!("--into with an identity that has this right, or --map {}=SCHEMA", quote(source));
+            let fix =
+                format!("--into with an identity that has this right, or --target-schema-map {}=SCHEMA", quote(source));
             Finding::refusal("target.no_right", message, fix)
         })
         .collect()
@@ -48,13 +49,13 @@ mod tests {
                 &["main"],
                 "main",
                 &[
-                    "Refusal target.no_right -: … in schema main is missing: ana would restore 2 objects into it [--into with an identity that has this right, or --map sales=SCHEMA]",
+                    "Refusal target.no_right -: … in schema main is missing: ana would restore 2 objects into it [--into with an identity that has this right, or --target-schema-map sales=SCHEMA]",
                 ],
             ),
             (&["sales"], "main", &[]),
         ] {
             let mut sample = Sample::of(&["table sales.a", "view sales.b", "user bob"]);
-            sample.options.map = BTreeMap::from([("sales".to_owned(), map.to_owned())]);
+            sample.options.target_schema_map = BTreeMap::from([("sales".to_owned(), map.to_owned())]);
             sample.facts.identity = Some("ana".to_owned());
             sample.facts.closed_schemas = closed.iter().map(|name| (*name).to_owned()).collect();
             sample.finds(expected);

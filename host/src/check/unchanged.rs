@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn nothing_passes_that_was_planned_for_something_else() {
         let mut sample = Sample::of(&["table main.a"]);
-        sample.options.policy = Policy::Replace;
+        sample.options.restore_policy = Policy::Replace;
         sample.exists(&["table main.a"]);
         let edits: [(Edit<Plan>, &str); 5] = [
             (|plan| plan.archive.digest = Digest([0; 32]), "Refusal plan.archive_changed"),

@@ -78,7 +78,7 @@ pub(super) struct PlanArgs {
     exclude_schema: Vec<String>,
     /// Restore definitions and leave rows out
     #[arg(short = 's', long, visible_alias = "schema-only", conflicts_with_all = ["data_only", "section"], help_heading = WHAT)]
-    definitions_only: bool,
+    ddl_only: bool,
     /// Add rows to what the target has, and restore no definitions
     #[arg(short = 'a', long, conflicts_with = "section", help_heading = WHAT)]
     data_only: bool,
@@ -100,16 +100,16 @@ pub(super) struct PlanArgs {
 
     /// What happens to names that are taken; `replace` is what --clean --if-exists is elsewhere, and can be undone
     #[arg(long, value_enum, default_value = "none", help_heading = WHERE)]
-    policy: Option<PolicyArg>,
+    restore_policy: Option<PolicyArg>,
     /// Where the policy `rename` moves existing objects
     #[arg(long, value_name = "SCHEMA", help_heading = WHERE)]
-    renamed_schema: Option<String>,
+    renamed_objects_schema: Option<String>,
     /// Create schemas that the target lacks
     #[arg(long, help_heading = WHERE)]
-    create_schema: bool,
+    create_schema_if_not_exist: bool,
     /// Restore a schema under another name
     #[arg(long, value_name = "OLD=NEW", value_parser = mapping, help_heading = WHERE)]
-    map: Vec<(String, String)>,
+    target_schema_map: Vec<(String, String)>,
     /// Where the work is done until the switch
     #[arg(long, value_enum, default_value = "auto", help_heading = WHERE)]
     stage: Option<StageArg>,
@@ -145,7 +145,7 @@ impl PlanArgs {
         if self.clean || self.if_exists {
             let word = if self.clean { "--clean" } else { "--if-exists" };
             let message = format!(
-                "{word} drops what exists; here --policy replace puts what is restored in its place in one switch, and keeps \
+                "{word} drops what exists; here --restore-policy replace puts what is restored in its place in one switch, and keeps \
                  what was there until `discard`"
             );
             return Err(Error::new("usage", message).state("The target is unchanged").next("reinstate help restore"));
@@ -153,7 +153,7 @@ impl PlanArgs {
         Ok(Options {
             select: self.selected(),
             exclude: self.excluded(),
-            policy: match self.policy {
+            restore_policy: match self.restore_policy {
                 Some(PolicyArg::None) | None => Policy::None,
                 Some(PolicyArg::Replace) => Policy::Replace,
                 Some(PolicyArg::Rename) => Policy::Rename,
@@ -172,10 +172,10 @@ impl PlanArgs {
                 Some(StageArg::Beside) => StageChoice::Beside,
                 Some(StageArg::Database) => StageChoice::Database,
             },
-            renamed_schema: self.renamed_schema,
-            create_schema: self.create_schema,
-            map: self.map.into_iter().collect(),
-            definitions_only: self.definitions_only,
+            renamed_objects_schema: self.renamed_objects_schema,
+            create_schema_if_not_exist: self.create_schema_if_not_exist,
+            target_schema_map: self.target_schema_map.into_iter().collect(),
+            ddl_only: self.ddl_only,
             rows_only: self.data_only,
             keep_going: self.keep_going,
             width: self.width,
@@ -303,8 +303,8 @@ mod tests {
         for (words, expected) in [
             (&[][..], base()),
             (&["--data-only"], Options { rows_only: true, ..base() }),
-            (&["-s"], Options { definitions_only: true, ..base() }),
-            (&["--schema-only"], Options { definitions_only: true, ..base() }),
+            (&["-s"], Options { ddl_only: true, ..base() }),
+            (&["--schema-only"], Options { ddl_only: true, ..base() }),
             (
                 &["--section", "data", "--section=post-data"],
                 Options { sections: [Section::Data, Section::PostData].into(), ..base() },
@@ -323,7 +323,10 @@ mod tests {
             (&["--no-analyze"], Options { skip_analyze: true, ..base() }),
             (&["-j", "4"], Options { width: 4, ..base() }),
             (&["--jobs=4", "--exit-on-error"], Options { width: 4, ..base() }),
-            (&["--policy", "rename", "--keep-going"], Options { policy: Policy::Rename, keep_going: true, ..base() }),
+            (
+                &["--restore-policy", "rename", "--keep-going"],
+                Options { restore_policy: Policy::Rename, keep_going: true, ..base() },
+            ),
         ] {
             assert_eq!(parsed(words).unwrap(), expected, "{words:?}");
         }
@@ -332,17 +335,17 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_misuse() {
         for (words, said) in [
-            (&["--data-only", "--definitions-only"][..], "cannot be used with"),
+            (&["--data-only", "--ddl-only"][..], "cannot be used with"),
             (&["--data-only", "--section", "data"], "cannot be used with"),
             (&["--schema-only", "--section", "data"], "cannot be used with"),
             (&["--exit-on-error", "--keep-going"], "cannot be used with"),
-            (&["--clean"], "--policy replace puts"),
+            (&["--clean"], "--restore-policy replace puts"),
             (&["--if-exists"], "--if-exists drops what exists"),
             (&["--allow", "sql-x"], "expected codes"),
             (&["--allow", ""], "expected codes"),
             (&["--table", ""], "expected a name"),
             (&["--section", "all"], "post-data"),
-            (&["--map", "a="], "expected OLD=NEW"),
+            (&["--target-schema-map", "a="], "expected OLD=NEW"),
         ] {
             let error = parsed(words).unwrap_err();
             assert!(error.contains(said), "{words:?}: {error}");

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::catalog::{Catalog, Object};
 use crate::facts::Facts;
 
-use super::decide::{Decision, Rules, decide, fill, renamed_schema};
+use super::decide::{Decision, Rules, decide, fill, renamed_objects_schema};
 use super::kinds::Kinds;
 use super::left;
 use super::links::{Links, links};
@@ -87,12 +87,12 @@ fn draft(input: &Input<'_>, present: &Present<'_>, stage: StageKind) -> Vec<Step
     let kinds = Kinds::new(input.plugins, input.catalog.layout.as_deref());
     let options = input.options;
     let schemas: BTreeSet<&str> = input.objects().filter_map(|(_, object, _)| object.name.schema.as_deref()).collect();
-    let used = schemas.iter().map(|schema| options.map.get(*schema).map_or(*schema, String::as_str));
-    let renamed = renamed_schema(options, &input.archive.digest, present, used);
+    let used = schemas.iter().map(|schema| options.target_schema_map.get(*schema).map_or(*schema, String::as_str));
+    let renamed = renamed_objects_schema(options, &input.archive.digest, present, used);
     let rules = Rules {
-        policy: options.policy,
+        policy: options.restore_policy,
         stage,
-        renamed_schema: &renamed,
+        renamed_objects_schema: &renamed,
         is_foreign: input.catalog.layout.is_some(),
         identity: input.facts.identity.as_deref(),
     };
@@ -100,7 +100,7 @@ fn draft(input: &Input<'_>, present: &Present<'_>, stage: StageKind) -> Vec<Step
         let Some((plugin, outlook)) = kinds.plugin(&object.name.kind).zip(outlook) else {
             return skipped(object, options);
         };
-        let into = mapped(&object.name, &options.map);
+        let into = mapped(&object.name, &options.target_schema_map);
         let in_schema = kinds.in_schema(&object.name.kind).unwrap_or(false);
         let share = options.share(object);
         let Decision { action, aside, existing, reason } = match share {
@@ -120,7 +120,7 @@ fn draft(input: &Input<'_>, present: &Present<'_>, stage: StageKind) -> Vec<Step
             rows: outlook.rows,
             bytes: outlook.bytes,
             tables: outlook.tables.clone(),
-            locks: outlook.locks.iter().map(|name| mapped(name, &options.map)).collect(),
+            locks: outlook.locks.iter().map(|name| mapped(name, &options.target_schema_map)).collect(),
             principals: outlook.principals.clone(),
             ..skipped(object, options)
         }
@@ -133,7 +133,7 @@ fn skipped(object: &Object, options: &Options) -> Step {
         id: 0,
         action: Action::Skip,
         object: object.name.clone(),
-        into: mapped(&object.name, &options.map),
+        into: mapped(&object.name, &options.target_schema_map),
         aside: None,
         reason: "No plugin restores this kind".to_owned(),
         plugin: String::new(),
@@ -201,7 +201,7 @@ fn used_plugins(steps: &[Step], plugins: &[PluginDescription]) -> Vec<PluginIden
 fn schemas_to_create(steps: &[Step], present: &Present<'_>, input: &Input<'_>, stage: StageKind) -> Vec<String> {
     let anew = stage == StageKind::Database && input.catalog.layout.is_none();
     let lacks = |schema: &str| anew || !present.has_schema(schema);
-    let allowed = |schema: &str| input.options.create_schema || present.has_schema(schema);
+    let allowed = |schema: &str| input.options.create_schema_if_not_exist || present.has_schema(schema);
     let acting = steps.iter().filter(|step| step.action != Action::Skip);
     let brought: BTreeSet<&str> =
         acting.clone().filter(|step| step.into.kind == "schema").map(|step| step.into.name.as_str()).collect();

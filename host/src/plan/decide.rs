@@ -18,7 +18,7 @@ pub(crate) fn is_shared(kind: &str) -> bool {
 pub(super) struct Rules<'a> {
     pub(super) policy: Policy,
     pub(super) stage: StageKind,
-    pub(super) renamed_schema: &'a str,
+    pub(super) renamed_objects_schema: &'a str,
     /// Who restores.
     pub(super) identity: Option<&'a str>,
     /// The backup is a foreign one: its roles are those of a whole server.
@@ -57,13 +57,13 @@ pub(super) fn decide(into: &ObjectName, present: &Present<'_>, rules: &Rules<'_>
         Policy::None if rules.is_foreign && matches!(kind.as_str(), "user" | "role") => (
             Action::Skip,
             None,
-            format!("The server has the {kind}, which stays as it is; --policy replace changes it"),
+            format!("The server has the {kind}, which stays as it is; --restore-policy replace changes it"),
         ),
         Policy::None => (Action::Create, None, format!("The name is taken by the existing {kind}")),
         Policy::Replace => {
             (Action::Replace, None, format!("Replaces the existing {kind}, which is kept until discard"))
         }
-        Policy::Rename => rename(into, existing, in_schema, rules.renamed_schema),
+        Policy::Rename => rename(into, existing, in_schema, rules.renamed_objects_schema),
     };
     Decision { action, aside, existing: Some(existing.fingerprint.clone()), reason }
 }
@@ -100,13 +100,13 @@ fn rename(
 
 /// Where the policy `rename` moves objects: the schema that was asked for, or one that is named after the archive and
 /// is used neither in the target nor by the restore, so that the same archive and target give the same plan.
-pub(super) fn renamed_schema<'a>(
+pub(super) fn renamed_objects_schema<'a>(
     options: &Options,
     digest: &Digest,
     present: &Present<'_>,
     used: impl Iterator<Item = &'a str> + Clone,
 ) -> String {
-    if let Some(schema) = &options.renamed_schema {
+    if let Some(schema) = &options.renamed_objects_schema {
         return schema.clone();
     }
     let first = format!("before_{}", &digest.to_string()[..8]);

@@ -86,7 +86,7 @@ mod tests {
     fn plan() -> Plan {
         let mut sample = Sample::of(&["user ana", "table main.b > table main.a", "table main.a", "graph main.g"]);
         sample.exists(&["table main.a"]);
-        sample.options = Options { policy: Policy::Rename, ..Options::default() };
+        sample.options = Options { restore_policy: Policy::Rename, ..Options::default() };
         let mut plan = sample.plan();
         plan.stage = StageKind::Database;
         plan.findings.push(Finding::warning("odd.name", "\u{1b}[31m \u{202e} \u{e0041} \"é\"", "none"));

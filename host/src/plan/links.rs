@@ -31,7 +31,7 @@ pub(super) fn links(input: &Input<'_>, present: &Present<'_>) -> Links {
         for name in names {
             match index.find(name) {
                 Some(Place::Step(other)) => needs.push(other),
-                _ if is_there(&mapped(name, &input.options.map), input, present) => {}
+                _ if is_there(&mapped(name, &input.options.target_schema_map), input, present) => {}
                 Some(Place::Left(object)) => missing.left.push(object),
                 None => missing.unknown.push(name),
             }
@@ -51,7 +51,8 @@ pub(super) fn links(input: &Input<'_>, present: &Present<'_>) -> Links {
 /// Whether the target has it, or is given it.
 fn is_there(name: &ObjectName, input: &Input<'_>, present: &Present<'_>) -> bool {
     let is_schema = name.kind == "schema" && name.schema.is_none();
-    present.holder(name).is_some() || is_schema && (present.has_schema(&name.name) || input.options.create_schema)
+    present.holder(name).is_some()
+        || is_schema && (present.has_schema(&name.name) || input.options.create_schema_if_not_exist)
 }
 
 /// Where a dependency was found.

@@ -134,7 +134,7 @@ mod tests {
     fn a_small_plan_is_a_table() {
         let mut sample = Sample::of(&["table main.actor > table main.city", "user ana", "table main.city"]);
         sample.exists(&["table main.actor", "user ana"]);
-        sample.options = Options { policy: Policy::Rename, ..Options::default() };
+        sample.options = Options { restore_policy: Policy::Rename, ..Options::default() };
         let plan = *sample.check().unwrap_err();
         let expected = "\
 Backup shop (s1, taken 2026-01-02T03:04:05Z) from /backups/shop.tar
@@ -150,7 +150,7 @@ Schemas to create: before_abababab
 
 Refused (1):
   plan.cannot_rename: User ana exists and cannot be moved aside: only objects in a schema can
-    fix: --policy replace or --exclude user:ana
+    fix: --restore-policy replace or --exclude user:ana
 ";
         assert_eq!(render(&plan), expected);
     }

@@ -238,7 +238,7 @@ mod tests {
         for (options, expected) in [
             (options(|o| o.rows_only = true), &[1, 5, 13][..]),
             (options(|o| o.sections = [Section::PostData].into()), &[7, 8, 9]),
-            (options(|o| o.definitions_only = true), &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
+            (options(|o| o.ddl_only = true), &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
             (
                 options(|o| o.leave_out = [LeaveOut::Comments, LeaveOut::Privileges].into()),
                 &[0, 1, 5, 7, 8, 9, 10, 11, 12, 13],
@@ -250,7 +250,7 @@ mod tests {
         let nothing = options(|o| (o.rows_only, o.select) = (true, selectors(&["index"])));
         let error = super::select(&dump().catalog, &nothing).unwrap_err();
         assert!(error.code() == "plan.no_match" && error.to_string().contains("sections"), "{error}");
-        let both = options(|o| (o.rows_only, o.definitions_only) = (true, true));
+        let both = options(|o| (o.rows_only, o.ddl_only) = (true, true));
         assert_eq!(super::select(&dump().catalog, &both).unwrap_err().code(), "usage");
     }
 

@@ -58,10 +58,10 @@ impl Options {
 
     /// Fails with `usage` when options say opposite things.
     pub(super) fn agree(&self) -> Result<()> {
-        let twice = match (self.rows_only, self.definitions_only, self.sections.is_empty()) {
-            (true, true, _) => "--data-only and --definitions-only leave nothing to restore: give one of them",
+        let twice = match (self.rows_only, self.ddl_only, self.sections.is_empty()) {
+            (true, true, _) => "--data-only and --ddl-only leave nothing to restore: give one of them",
             (true, _, false) => "--data-only and --section both say which part is restored: give one of them",
-            (_, true, false) => "--definitions-only and --section both say which part is restored: give one of them",
+            (_, true, false) => "--ddl-only and --section both say which part is restored: give one of them",
             _ => return Ok(()),
         };
         Err(Error::new("usage", twice).state("The target is unchanged").next("reinstate help plan"))
@@ -78,7 +78,7 @@ impl Options {
     /// The sections that are restored, whichever option says so.
     fn wanted(&self) -> BTreeSet<Section> {
         use Section::{Data, PostData, PreData};
-        match (self.sections.is_empty(), self.rows_only, self.definitions_only) {
+        match (self.sections.is_empty(), self.rows_only, self.ddl_only) {
             (false, ..) => self.sections.clone(),
             (_, true, _) => BTreeSet::from([Data]),
             (_, _, true) => BTreeSet::from([PreData, PostData]),
@@ -129,7 +129,7 @@ mod tests {
             [&table, &view, &value, &index].map(|object| rows_only.share(object)),
             [Rows, Nothing, All, Nothing]
         );
-        let definitions = Options { definitions_only: true, ..Options::default() };
+        let definitions = Options { ddl_only: true, ..Options::default() };
         assert_eq!(
             [&table, &view, &value, &index].map(|object| definitions.share(object)),
             [Definition, All, Nothing, All]
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn options_that_contradict_each_other_are_misuse() {
         let sections: BTreeSet<Section> = [Section::Data].into();
-        for (rows_only, definitions_only, sections, fine) in [
+        for (rows_only, ddl_only, sections, fine) in [
             (false, false, BTreeSet::new(), true),
             (true, false, BTreeSet::new(), true),
             (false, true, BTreeSet::new(), true),
@@ -180,7 +180,7 @@ mod tests {
             (true, false, sections.clone(), false),
             (false, true, sections, false),
         ] {
-            let options = Options { rows_only, definitions_only, sections, ..Options::default() };
+            let options = Options { rows_only, ddl_only, sections, ..Options::default() };
             match options.agree() {
                 Ok(()) => assert!(fine),
                 Err(error) => assert!(!fine && error.kind().exit_status() == 2, "{error}"),

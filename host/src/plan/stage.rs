@@ -70,10 +70,10 @@ fn hindrance(input: &Input<'_>, kinds: &Kinds<'_>) -> Option<String> {
     if is_part {
         return Some("only a part of the backup is restored".to_owned());
     }
-    if !options.map.is_empty() {
+    if !options.target_schema_map.is_empty() {
         return Some("schemas are restored under other names".to_owned());
     }
-    if options.policy == Policy::Rename {
+    if options.restore_policy == Policy::Rename {
         return Some("existing objects are moved aside and stay in the database".to_owned());
     }
     staying(input, kinds)
@@ -85,10 +85,11 @@ fn staying(input: &Input<'_>, kinds: &Kinds<'_>) -> Option<String> {
     let brought: HashSet<ObjectName> = input
         .objects()
         .filter(|(_, object, outlook)| outlook.is_some() && kinds.plugin(&object.name.kind).is_some())
-        .map(|(_, object, _)| mapped(&object.name, &options.map))
+        .map(|(_, object, _)| mapped(&object.name, &options.target_schema_map))
         .collect();
-    let gives_way =
-        |name: &ObjectName| brought.contains(name) && (options.policy == Policy::Replace || is_shared(&name.kind));
+    let gives_way = |name: &ObjectName| {
+        brought.contains(name) && (options.restore_policy == Policy::Replace || is_shared(&name.kind))
+    };
     let is_principal = |name: &ObjectName| matches!(name.kind.as_str(), "user" | "role");
     // Every new database has them.
     let is_born =
@@ -119,7 +120,7 @@ mod tests {
     }
 
     fn with(policy: Policy) -> Options {
-        Options { policy, ..Options::default() }
+        Options { restore_policy: policy, ..Options::default() }
     }
 
     #[test]
@@ -146,7 +147,7 @@ mod tests {
             (&[], Options { rows_only: true, ..with(None) }, StageKind::Beside, "only a part"),
             (
                 &[],
-                Options { map: [("app".to_owned(), "b".to_owned())].into(), ..with(None) },
+                Options { target_schema_map: [("app".to_owned(), "b".to_owned())].into(), ..with(None) },
                 StageKind::Beside,
                 "other names",
             ),

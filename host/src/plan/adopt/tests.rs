@@ -55,7 +55,7 @@ fn steps_are_dropped_and_moved_within_their_dependencies() {
 #[test]
 fn what_the_target_has_may_be_dropped() {
     let mut sample = sample();
-    sample.options.policy = Policy::Replace;
+    sample.options.restore_policy = Policy::Replace;
     sample.exists(&["table main.a", "table main.y"]);
     let fresh = sample.plan();
     let adopted = adopt(arranged(&fresh, &[2, 4]), &fresh).unwrap();
@@ -69,7 +69,7 @@ fn what_the_target_has_may_be_dropped() {
 #[test]
 fn findings_and_schemas_follow_the_steps() {
     let mut sample = Sample::of(&["table main.a", "table new.b"]);
-    sample.options.create_schema = true;
+    sample.options.create_schema_if_not_exist = true;
     sample.outlook("table main.a").findings = vec![Finding::refusal("table.odd", "Odd", "none")];
     let fresh = sample.plan();
     let adopted = adopt(arranged(&fresh, &[2]), &fresh).unwrap();
@@ -160,7 +160,7 @@ fn existing_objects_are_told_apart_by_their_fingerprints() {
         (Some("f1"), Some("f2"), "Table main.a has changed in the target, since the plan was made"),
     ] {
         let mut sample = sample();
-        sample.options.policy = Policy::Replace;
+        sample.options.restore_policy = Policy::Replace;
         let mut plan_with = |fingerprint: Option<&str>| {
             sample.facts.objects = fingerprint.map(|text| (name("table main.a"), existing(text))).into_iter().collect();
             sample.plan()
@@ -174,7 +174,7 @@ fn existing_objects_are_told_apart_by_their_fingerprints() {
 #[test]
 fn a_database_that_is_exchanged_keeps_what_it_holds() {
     let mut sample = sample();
-    sample.options.policy = Policy::Replace;
+    sample.options.restore_policy = Policy::Replace;
     sample.facts.no_stage_database = None;
     sample.exists(&["table main.c"]);
     let fresh = sample.plan();

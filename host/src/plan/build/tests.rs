@@ -17,7 +17,7 @@ fn step<'a>(plan: &'a Plan, object: &str) -> &'a Step {
 }
 
 fn options(policy: Policy) -> Options {
-    Options { policy, ..Options::default() }
+    Options { restore_policy: policy, ..Options::default() }
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn what_is_fixed_is_not_moved() {
 #[test]
 fn rows_are_added_to_what_is_there_and_to_nothing_else() {
     let mut sample = Sample::of(&["table main.a > table main.b", "table main.b", "view main.v > table main.a"]);
-    sample.options = Options { rows_only: true, policy: Policy::Replace, ..Options::default() };
+    sample.options = Options { rows_only: true, restore_policy: Policy::Replace, ..Options::default() };
     sample.options.exclude = crate::plan::fixture::selectors(&["table:b"]);
     sample.exists(&["table main.a"]);
     let plan = sample.plan();
@@ -112,8 +112,8 @@ fn rows_are_added_to_what_is_there_and_to_nothing_else() {
 fn schemas_that_are_objects_are_mapped_and_make_room() {
     let mut sample = Sample::of(&["schema app", "table app.a > schema app"]);
     sample.knows_dumps();
-    sample.options.map = BTreeMap::from([("app".to_owned(), "copy".to_owned())]);
-    sample.options.create_schema = true;
+    sample.options.target_schema_map = BTreeMap::from([("app".to_owned(), "copy".to_owned())]);
+    sample.options.create_schema_if_not_exist = true;
     let plan = sample.plan();
     assert_eq!(step(&plan, "schema app").into, name("schema copy"));
     assert_eq!(step(&plan, "table app.a").into, name("table copy.a"));
@@ -121,7 +121,7 @@ fn schemas_that_are_objects_are_mapped_and_make_room() {
     sample.options.select = crate::plan::fixture::selectors(&["table"]);
     assert_eq!(sample.plan().schemas, ["copy"]);
     assert!(sample.check().is_ok());
-    (sample.options.create_schema, sample.options.select) = (false, Vec::new());
+    (sample.options.create_schema_if_not_exist, sample.options.select) = (false, Vec::new());
     sample.facts.schemas.insert("copy".to_owned());
     sample.exists(&["schema copy"]);
     assert_eq!(step(&sample.plan(), "schema app").action, Action::Skip);
@@ -161,7 +161,7 @@ fn the_generated_schema_is_new_and_always_the_same() {
 #[test]
 fn a_named_schema_takes_what_is_moved() {
     let mut sample = Sample::of(&["table main.a"]);
-    sample.options = Options { renamed_schema: Some("old".to_owned()), ..options(Policy::Rename) };
+    sample.options = Options { renamed_objects_schema: Some("old".to_owned()), ..options(Policy::Rename) };
     sample.exists(&["table main.a"]);
     assert_eq!(step(&sample.plan(), "table main.a").aside, Some(name("table old.a")));
     assert_eq!(sample.plan().schemas, ["old"]);
@@ -172,13 +172,13 @@ fn a_named_schema_takes_what_is_moved() {
 #[test]
 fn schemas_are_mapped_and_created_when_asked() {
     let mut sample = Sample::of(&["table main.a > table other.b", "table other.b", "user ana"]);
-    sample.options.map = BTreeMap::from([("main".to_owned(), "copy".to_owned())]);
+    sample.options.target_schema_map = BTreeMap::from([("main".to_owned(), "copy".to_owned())]);
     let plan = sample.plan();
     assert_eq!(step(&plan, "table main.a").into, name("table copy.a"));
     assert_eq!(step(&plan, "table other.b").into, name("table other.b"));
     assert_eq!(step(&plan, "user ana").into, name("user ana"));
     assert!(plan.schemas.is_empty());
-    sample.options.create_schema = true;
+    sample.options.create_schema_if_not_exist = true;
     assert_eq!(sample.plan().schemas, ["copy", "other"]);
 }
 
@@ -262,7 +262,7 @@ fn what_nothing_brings_is_found() {
 fn a_dependency_is_looked_for_under_its_mapped_name() {
     let mut sample = Sample::of(&["view main.v > table main.a", "table main.a"]);
     sample.options.select = selectors(&["view"]);
-    sample.options.map = BTreeMap::from([("main".to_owned(), "copy".to_owned())]);
+    sample.options.target_schema_map = BTreeMap::from([("main".to_owned(), "copy".to_owned())]);
     sample.exists(&["table main.a"]);
     assert_eq!(sample.plan().findings.len(), 1);
     sample.exists(&["table copy.a"]);
@@ -292,7 +292,7 @@ fn totals_and_parts() {
     let mut sample = Sample::of(&["table main.a", "table main.b", "view main.v"]);
     let totals = sample.plan().totals;
     assert_eq!(totals, Totals { objects: 3, parts: 4, rows: 30, read_bytes: 200, target_bytes: 300 });
-    sample.options.definitions_only = true;
+    sample.options.ddl_only = true;
     assert_eq!((sample.plan().totals.parts, sample.plan().totals.read_bytes), (0, 0));
     for object in ["table main.a", "table main.b"] {
         (sample.outlook(object).rows, sample.outlook(object).bytes) = (u64::MAX, u64::MAX);
@@ -309,7 +309,7 @@ fn payloads_that_are_no_rows_belong_to_the_definition() {
     environment.name = name("function_environment env");
     let mut sample = Sample::from_objects(vec![environment, object(1, "table main.a")]);
     sample.plugins.push(plugin("functions", &[("function_environment", false)]));
-    sample.options.definitions_only = true;
+    sample.options.ddl_only = true;
     let plan = sample.plan();
     assert_eq!(plan.steps.iter().map(|step| step.parts).collect::<Vec<_>>(), [2, 0]);
 }

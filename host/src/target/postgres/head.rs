@@ -21,7 +21,7 @@ impl Head {
     pub(crate) fn of(plan: &str) -> Self {
         let Ok(plan) = Plan::from_json(plan) else { return Self::default() };
         Self {
-            map: plan.options.map,
+            map: plan.options.target_schema_map,
             allow: plan.options.allow,
             stage: plan.stage,
             skip_analyze: plan.options.skip_analyze,

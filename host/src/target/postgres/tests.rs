@@ -134,7 +134,7 @@ fn plan(stage: StageKind, steps: &[Step], map: &[(&str, &str)]) -> Plan {
         target: PlannedTarget { location: String::new(), kind: "postgres".to_owned(), version: String::new() },
         plugins: Vec::new(),
         options: Options {
-            map: map.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect(),
+            target_schema_map: map.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect(),
             ..Options::default()
         },
         stage,
