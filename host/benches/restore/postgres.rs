@@ -203,6 +203,8 @@ fn show(case: &str, ours: f64, theirs: f64, goal: f64) {
 fn first_scan(server: &Server, archive: &Path) {
     let position = "select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')";
     let written = |database: &str| {
+        // Only pages that a checkpoint has written since are logged whole when a reader sets their hints.
+        server.sql(database, "checkpoint");
         let before = server.value(database, position);
         for table in ["pgbench_accounts", "narrow", "wide"] {
             server.sql(database, &format!("select count(*) from {table}"));

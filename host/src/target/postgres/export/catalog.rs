@@ -64,13 +64,15 @@ const ITEMS: &str = "
     ORDER BY class, oid";
 
 /// What belongs to another object: rules to views, constraints and triggers and defaults to tables, row and array types, indexes, multiranges,
-/// what extensions hold.
+/// what extensions hold. Triggers of the server's own are left out: those of a foreign key are on the table that is referred to, too, which does not
+/// need the one that refers to it.
 const OWNERS: &str = "
     SELECT 'pg_rewrite'::regclass::oid, r.oid, 'pg_class'::regclass::oid, r.ev_class FROM pg_rewrite r
     UNION ALL SELECT 'pg_attrdef'::regclass, a.oid, 'pg_class'::regclass, a.adrelid FROM pg_attrdef a
     UNION ALL SELECT 'pg_constraint'::regclass, c.oid, 'pg_class'::regclass, c.conrelid FROM pg_constraint c WHERE c.conrelid <> 0
     UNION ALL SELECT 'pg_constraint'::regclass, c.oid, 'pg_type'::regclass, c.contypid FROM pg_constraint c WHERE c.contypid <> 0
     UNION ALL SELECT 'pg_trigger'::regclass, t.oid, 'pg_class'::regclass, t.tgrelid FROM pg_trigger t
+        WHERE NOT t.tgisinternal
     UNION ALL SELECT 'pg_policy'::regclass, p.oid, 'pg_class'::regclass, p.polrelid FROM pg_policy p
     UNION ALL SELECT 'pg_class'::regclass, i.indexrelid, 'pg_class'::regclass, i.indrelid FROM pg_index i
     UNION ALL SELECT 'pg_type'::regclass, t.oid, 'pg_class'::regclass, t.typrelid FROM pg_type t JOIN pg_class c ON c.oid = t.typrelid

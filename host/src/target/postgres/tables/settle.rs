@@ -21,16 +21,17 @@ pub(super) fn settle(work: &mut PostgresWork) -> Result<()> {
     if !matches!(work.unit, Unit::End | Unit::Whole) {
         return Ok(());
     }
-    let Some(mut contents) = documents::load(work)? else { return Ok(()) };
-    if contents.tables.values().all(TableContents::is_settled) {
-        return Ok(());
-    }
     if !work.step.needs_loaded.is_empty() {
+        // Before anything is read: another one of the circle may be making this one's references.
         let lock = format!("SELECT pg_catalog.pg_advisory_xact_lock({CIRCLES})");
         work.connection
             .texts(&lock)
             .map(drop)
             .map_err(|fault| failure::failed(&fault, "Could not wait for tables that refer to this one"))?;
+    }
+    let Some(mut contents) = documents::load(work)? else { return Ok(()) };
+    if contents.tables.values().all(TableContents::is_settled) {
+        return Ok(());
     }
     for (table, waits) in &mut contents.tables {
         keys(work, table, waits)?;

@@ -307,3 +307,21 @@ fn large_tables_are_read_in_pieces_side_by_side() {
     assert_eq!(entries["wide"].iter().sum::<u64>(), 18_000);
     assert!(entries["wide"].len() > 1, "{:?}", entries["wide"]);
 }
+
+#[test]
+fn a_table_needs_what_it_refers_to_and_not_what_refers_to_it() {
+    let place = Place::with(
+        "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int REFERENCES a);
+         CREATE TABLE x (id int PRIMARY KEY); CREATE TABLE y (id int PRIMARY KEY REFERENCES x);
+         ALTER TABLE x ADD FOREIGN KEY (id) REFERENCES y",
+    );
+    let exported = exported(&place);
+    let needs = |name: &str| {
+        let object = exported.catalog.objects.iter().find(|object| object.name.name == name).unwrap();
+        object.depends.iter().map(|other| other.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        ["a", "b", "x", "y"].map(needs),
+        [vec![], vec!["a".to_owned()], vec!["y".to_owned()], vec!["x".to_owned()]]
+    );
+}
