@@ -199,13 +199,37 @@ impl PostgresWork {
     fn run_at_once(&mut self, statements: &Statements<'_>, text: &str, undo: Option<&str>) -> Result<()> {
         self.batch("SET LOCAL lock_timeout = '10s'", "Could not set a limit")?;
         self.make_schemas(statements)?;
+        // What was there before is not ours to drop.
+        let undo = if self.is_there()? { None } else { undo };
         let undo = undo.map(|undo| self.placement.map(undo)).transpose()?;
-        let mapped = self.placement.map(text)?;
+        let (now, later) = self.shared.newcomers.divide(text);
+        let mapped = self.placement.map(&now)?;
         self.run(statements, &mapped)?;
+        if !later.is_empty() {
+            let mapped = self.placement.map(&later)?;
+            self.keep(Phase::Last, &mapped, None)?;
+        }
         match undo {
             Some(undo) => self.keep(Phase::Foundation, "", Some(&undo)),
             None => Ok(()),
         }
+    }
+
+    /// Whether the database has what others are built on already, whoever made it since the plan.
+    fn is_there(&mut self) -> Result<bool> {
+        let (catalog, column) = match self.step.into.kind.as_str() {
+            "extension" => ("pg_extension", "extname"),
+            "procedural_language" => ("pg_language", "lanname"),
+            "schema" => ("pg_namespace", "nspname"),
+            _ => return Ok(false),
+        };
+        let query = format!(
+            "SELECT 1 FROM pg_catalog.{catalog} WHERE {column} = {}",
+            super::placement::literal(&self.step.into.name)
+        );
+        let doing = format!("Could not look for {}", self.step.into);
+        let rows = self.connection.texts(&query).map_err(|fault| failure::failed(&fault, &doing))?;
+        Ok(!rows.is_empty())
     }
 
     /// Makes schemas that statements name and that would be made in the switch: what runs at once may need them.
