@@ -20,6 +20,8 @@ mod selections;
 mod sqlite;
 #[path = "postgres/switching.rs"]
 mod switching;
+#[path = "postgres/traces.rs"]
+mod traces;
 
 /// A test that needs what is not allowed here says so.
 #[allow(clippy::print_stderr, reason = "Shown with --nocapture")]

@@ -10,6 +10,7 @@ use crate::target::Facts;
 mod archive_complete;
 mod changes_stored;
 pub(crate) mod connections_enough;
+mod definitions_stay;
 mod dependents_stay;
 mod extensions_available;
 mod made_in_switch;
@@ -76,6 +77,7 @@ const RULES: &[Rule] = &[
     principals_exist::check,
     runs_as_itself::check,
     extensions_available::check,
+    definitions_stay::check,
     made_in_switch::check,
     steps_ordered::check,
     space_enough::check,
@@ -184,6 +186,7 @@ mod tests {
             include_str!("check/archive_complete.rs"),
             include_str!("check/changes_stored.rs"),
             include_str!("check/connections_enough.rs"),
+            include_str!("check/definitions_stay.rs"),
             include_str!("check/dependents_stay.rs"),
             include_str!("check/extensions_available.rs"),
             include_str!("check/made_in_switch.rs"),

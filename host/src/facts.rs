@@ -70,6 +70,9 @@ pub struct Facts {
     pub principals: BTreeSet<String>,
     /// The user or role that restores, where the target knows one: it is never changed.
     pub identity: Option<String>,
+    /// Roles that may do no more than the one that restores: what runs with their rights reaches no further. None that is a superuser is
+    /// among them, for what runs with its rights may do everything, whoever calls it.
+    pub plain_roles: BTreeSet<String>,
     /// The encoding of its texts, in its own word: `UTF8`; `None` where it is not known or can be chosen.
     pub encoding: Option<String>,
     /// Extensions and languages that can be had, as `extension:NAME` and `language:NAME`; `None` where the target has no such thing.

@@ -9,6 +9,7 @@ use crate::cancel::Cancel;
 use crate::catalog::{Catalog, Object, ObjectName};
 use crate::error::{Error, Result};
 use crate::plan::{Outlook, PluginDescription, PluginIdentity};
+use crate::sql::reach::Owners;
 use crate::target::TargetInfo;
 
 mod bindings;
@@ -130,6 +131,10 @@ pub struct Surroundings {
     pub schema_map: Vec<(String, String)>,
     /// Codes of statements that may reach outside the stage.
     pub allow: std::collections::BTreeSet<String>,
+    /// Roles with whose rights routines may run: see [`crate::target::Facts::plain_roles`].
+    pub plain_roles: std::collections::BTreeSet<String>,
+    /// The role that restores, where the target knows one.
+    pub identity: Option<String>,
 }
 
 /// A line a plugin logged.
@@ -157,6 +162,12 @@ pub struct Plugin {
     guest: OnceLock<Result<Guest>>,
     /// It writes rows, so that its counts of rows can be compared with what it appended.
     counts_rows: bool,
+}
+
+impl Surroundings {
+    fn owners(&self) -> Owners {
+        Owners::new(self.identity.as_deref(), &self.plain_roles)
+    }
 }
 
 impl Plugins {

@@ -254,6 +254,8 @@ fn surroundings(catalog: &Catalog, facts: &Facts, options: &Options) -> Surround
         target: facts.info.clone(),
         schema_map: options.target_schema_map.iter().map(|(from, to)| (from.clone(), to.clone())).collect(),
         allow: options.allow.clone(),
+        plain_roles: facts.plain_roles.clone(),
+        identity: facts.identity.clone(),
     }
 }
 

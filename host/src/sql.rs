@@ -16,6 +16,24 @@ pub(crate) use cursor::Cursor;
 pub(crate) use lexer::tokens;
 pub(crate) use split::split;
 
+/// Words behind which a query's list of tables has ended.
+pub(crate) const BEHIND_TABLES: [&str; 14] = [
+    "WHERE",
+    "GROUP",
+    "HAVING",
+    "ORDER",
+    "LIMIT",
+    "OFFSET",
+    "FETCH",
+    "WINDOW",
+    "UNION",
+    "INTERSECT",
+    "EXCEPT",
+    "VALUES",
+    "RETURNING",
+    "FOR",
+];
+
 /// Whose rules of quoting and comments hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {

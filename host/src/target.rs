@@ -180,6 +180,10 @@ pub trait Stage: Send + Sync {
     /// `restore.part_failed` when one of them was dropped. The error of the first part is then the cause.
     fn open(&self, step: &Step, unit: Unit) -> Result<Box<dyn Work>>;
 
+    /// Stops what runs for open units right now, so that they fail soon instead of waiting for its end. The executor calls it again and
+    /// again until none is open. A target whose operations are short does nothing.
+    fn cancel(&self) {}
+
     /// Removes everything staged for the step, its journal rows included.
     fn forget(&self, step: &Step) -> Result<()>;
 

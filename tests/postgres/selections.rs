@@ -168,6 +168,53 @@ fn what_reaches_outside_is_refused_until_it_is_allowed() {
 }
 
 #[test]
+fn rights_of_a_role_that_may_do_no_more_need_not_be_allowed() {
+    let scene = Scene::new();
+    let statements = "CREATE ROLE plain; CREATE ROLE limited LOGIN IN ROLE plain;
+        CREATE FUNCTION modest() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';
+        ALTER FUNCTION modest() OWNER TO plain; GRANT EXECUTE ON FUNCTION modest() TO limited";
+    let archive = scene.dump("modest.dump", statements, &[]);
+    let owner = "SELECT proowner::regrole FROM pg_proc WHERE proname = 'modest'";
+    let database = scene.server.database();
+    scene.restore(&database, &archive, &[]).expect(0);
+    assert_eq!(scene.server.value(&database, owner), "plain");
+    // The one that restores it will own it.
+    let database = scene.server.database();
+    scene.server.sql(&database, "GRANT ALL ON SCHEMA public TO limited");
+    scene.server.sql(&database, &format!("GRANT CREATE ON DATABASE {database} TO limited"));
+    let target = scene.server.target_as("limited", &database);
+    let options = ["--no-owner", "--no-privileges", "--stage", "beside", "-P", "modest()"];
+    scene.restore_to(&target, &archive, &options).expect(0);
+    assert_eq!(scene.server.value(&database, owner), "limited");
+    // A superuser's rights, or those of a role that has more than the restorer's, are told of.
+    let database = scene.server.database();
+    scene.restore(&database, &archive, &["--no-owner"]).expect(3);
+    scene.server.sql(&database, "ALTER ROLE plain BYPASSRLS");
+    scene.server.sql(&database, "GRANT ALL ON SCHEMA public TO limited");
+    scene.server.sql(&database, &format!("GRANT CREATE ON DATABASE {database} TO limited"));
+    let target = scene.server.target_as("limited", &database);
+    let refused = scene.restore_to(&target, &archive, &["--stage", "beside", "-P", "modest()"]).expect(3).json();
+    let findings = refused["findings"].as_array().expect("findings");
+    assert!(findings.iter().any(|finding| finding["code"] == "sql.security_definer"), "{refused:#}");
+}
+
+#[test]
+fn our_own_archives_are_looked_at_in_the_plan_too() {
+    let scene = Scene::new();
+    let source = scene.server.database();
+    scene.server.sql(&source, "CREATE FUNCTION mighty() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'");
+    let archive = scene.sandbox.path("own.tar");
+    let path = archive.to_str().expect("UTF-8");
+    scene.sandbox.json(&["backup", "create", "--from", &scene.server.target(&source), "-o", path]).expect(0);
+    let database = scene.server.database();
+    let plan = scene.sandbox.json(&["plan", path, "--into", &scene.server.target(&database)]).expect(3).json();
+    let findings = plan["findings"].as_array().expect("findings");
+    assert!(findings.iter().any(|finding| finding["code"] == "sql.security_definer"), "{plan:#}");
+    scene.restore(&database, &archive, &["--allow", "sql.security_definer"]).expect(0);
+    assert_eq!(scene.server.value(&database, "SELECT mighty()"), "1");
+}
+
+#[test]
 fn roles_come_first_and_the_one_that_restores_is_not_changed() {
     let scene = Scene::new();
     let globals = scene.sandbox.path("globals.sql");

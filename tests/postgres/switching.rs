@@ -163,3 +163,33 @@ fn others_that_hold_locks_are_waited_for() {
     assert!(report["switch_attempts"].as_u64().is_some_and(|attempts| attempts > 0), "{report:#}");
     assert_eq!(scene.server.value(&database, "SELECT min(generation) FROM a"), "2");
 }
+
+#[test]
+fn what_stays_is_tied_to_what_comes() {
+    let scene = Scene::new();
+    let made = "CREATE TABLE a (id int PRIMARY KEY, generation int); INSERT INTO a VALUES (1, 2)";
+    let archive = scene.dump("a.dump", made, &[]);
+    let database = scene.server.database();
+    scene.server.sql(
+        &database,
+        "CREATE TABLE a (id int PRIMARY KEY, generation int); INSERT INTO a VALUES (1, 1);
+         CREATE TABLE b (id int REFERENCES a (id)); INSERT INTO b VALUES (1);
+         CREATE VIEW seen WITH (security_barrier) AS SELECT generation FROM a;
+         CREATE VIEW again AS SELECT generation FROM seen",
+    );
+    let before = scene.content(&database);
+    let options = ["--restore-policy", "replace", "--stage", "beside"];
+    let report = scene.restore(&database, &archive, &options).expect(0).json();
+    let seen = "SELECT generation FROM again";
+    assert_eq!(scene.server.value(&database, seen), "2");
+    let foreign =
+        "SELECT confrelid = 'a'::regclass FROM pg_constraint WHERE conrelid = 'b'::regclass AND contype = 'f'";
+    assert_eq!(scene.server.value(&database, foreign), "t");
+    let job = job(&report);
+    scene.command("undo", &job, &database).expect(0);
+    assert_eq!(scene.server.value(&database, seen), "1");
+    assert_eq!(golden::differences(&before, &scene.content(&database), &[]), Vec::<String>::new());
+    scene.command("undo", &job, &database).expect(0);
+    scene.command("discard", &job, &database).expect(0);
+    assert_eq!(scene.server.value(&database, seen), "2");
+}

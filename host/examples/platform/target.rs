@@ -86,6 +86,7 @@ impl Target for Platform {
             encoding: None,
             closed_schemas: Default::default(),
             no_stage_database: Some("A platform has one place for its objects".to_owned()),
+            plain_roles: Default::default(),
             no_fill: Some("A platform replaces its objects whole".to_owned()),
             warnings: Vec::new(),
             health,

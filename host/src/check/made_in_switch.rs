@@ -9,8 +9,9 @@ use crate::text::list;
 
 pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     let Situation { plan, catalog, .. } = situation;
-    // The kinds of our own archives are all staged.
-    if plan.stage == StageKind::Database || catalog.layout.is_none() {
+    // The kinds of our own archives are all staged, and a target of another dialect has no words for the others.
+    let speaks = situation.facts.info.dialect == catalog.backup.dialect;
+    if plan.stage == StageKind::Database || catalog.layout.is_none() || !speaks {
         return Vec::new();
     }
     let kinds = Kinds::new(situation.plugins, catalog.layout.as_deref());
@@ -42,6 +43,9 @@ mod tests {
         sample.finds(&[]);
         sample.catalog.layout = Some("pgdump".to_owned());
         sample.finds(&["Note plan.made_in_switch … how to drop: publication p"]);
+        sample.catalog.backup.dialect = "postgresql".to_owned();
+        sample.finds(&[]);
+        sample.facts.info.dialect = "postgresql".to_owned();
         sample.facts.no_stage_database = None;
         sample.finds(&["Note plan.not_undone", "Note plan.stage"]);
     }

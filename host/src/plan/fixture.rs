@@ -210,6 +210,7 @@ fn facts() -> Facts {
         closed_schemas: Default::default(),
         no_stage_database: Some("SQLite has none".to_owned()),
         no_fill: None,
+        plain_roles: Default::default(),
         warnings: Vec::new(),
         health: Health {
             not_writable: None,

@@ -87,6 +87,7 @@ fn ask(
     let objects: Vec<_> = views.iter().map(|view| convert::object(view, surroundings)).collect();
     let mut state = State::new(Arc::clone(&guest.who), Arc::clone(&guest.limits), cancel.clone(), None);
     state.allow = Arc::new(surroundings.allow.clone());
+    state.owners = Arc::new(surroundings.owners());
     let instance = guest.start(state)?;
     let (_, answer) = instance.call(Phase::Plan, &mut Rest::default(), |exports, store| {
         exports.handler()?.call_plan(store, &objects, target)

@@ -46,6 +46,7 @@ impl Session {
         let entries = Entries::new(source, view.object, verify_checksums);
         let mut state = State::new(Arc::clone(&guest.who), Arc::clone(&guest.limits), cancel.clone(), Some(entries));
         state.allow = Arc::new(surroundings.allow.clone());
+        state.owners = Arc::new(surroundings.owners());
         let instance = guest.start(state).map_err(|error| error.object(&name))?;
         Ok(Self {
             who: Arc::clone(&guest.who),

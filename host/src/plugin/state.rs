@@ -18,6 +18,7 @@ use super::fault::Stop;
 use super::limiter::Limiter;
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
+use crate::sql::reach::Owners;
 use crate::target::Work;
 
 /// What the plugin was called for.
@@ -95,6 +96,8 @@ pub(super) struct State {
     pub(super) container: Option<Container>,
     /// Codes of statements that may reach outside the stage.
     pub(super) allow: Arc<BTreeSet<String>>,
+    /// With whose rights routines may run.
+    pub(super) owners: Arc<Owners>,
     pub(super) log: Log,
     pub(super) used: Used,
     /// The first thing that the host refused or could not do in this call. It decides the call's result, whatever
@@ -138,6 +141,7 @@ impl State {
             entries,
             container: None,
             allow: Arc::default(),
+            owners: Arc::default(),
             used: Used::default(),
             fault: None,
             progressed: Instant::now(),

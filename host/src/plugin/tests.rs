@@ -156,6 +156,8 @@ fn surroundings() -> Surroundings {
         target,
         schema_map: vec![("main".to_owned(), "other".to_owned())],
         allow: Default::default(),
+        plain_roles: Default::default(),
+        identity: None,
     }
 }
 

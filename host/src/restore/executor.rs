@@ -176,7 +176,7 @@ impl Running {
                 let Some(task) = self.next_task() else { break };
                 self.spawn(&mut running, &task);
             }
-            let Some(joined) = next(&mut running, operator, &self.context.cancel).await else { break };
+            let Some(joined) = next(&mut running, operator, &self.context).await else { break };
             let outcomes = match joined {
                 Ok(outcomes) => outcomes,
                 Err(fault) => {
@@ -384,15 +384,25 @@ fn cancelled() -> Error {
     Error::new("restore.cancelled", "The restore was stopped")
 }
 
-/// The next task that ends; meanwhile passes the operator's wish to stop on to the tasks.
+/// The next task that ends; meanwhile passes the operator's wish to stop on to the tasks, and to the target what keeps them waiting.
 async fn next(
     running: &mut JoinSet<Outcomes>,
     operator: &Cancel,
-    tasks: &Cancel,
+    context: &Arc<Context>,
 ) -> Option<Result<Outcomes, tokio::task::JoinError>> {
+    let tasks = &context.cancel;
     loop {
         if operator.is_cancelled() {
             tasks.cancel();
+        }
+        if tasks.is_cancelled() && !running.is_empty() {
+            let context = Arc::clone(context);
+            let told = blocking(move || {
+                context.stage.cancel();
+                Ok(())
+            });
+            // A thread that failed tells nobody; the tasks then end by themselves.
+            let _ = told.await;
         }
         // The flag is looked at ten times a second: it is set from signal handlers and other threads, which wake nobody.
         match tokio::time::timeout(std::time::Duration::from_millis(100), running.join_next()).await {

@@ -119,12 +119,20 @@ impl Context {
             let object: ObjectName = work.step.into.clone();
             self.emit(&Event::Log { plugin: work.step.plugin.clone(), object, line });
         }
-        let (counts, value) = result?;
+        let (counts, value) = result.map_err(|error| self.or_cancelled(error))?;
         let unit = session
             .take()
             .ok_or_else(|| Error::new("host.internal", "The plugin's session lost the unit it worked on"))?;
-        unit.commit(counts)?;
+        unit.commit(counts).map_err(|error| self.or_cancelled(error))?;
         Ok(value)
+    }
+
+    /// What the target was told to stop fails with its own words for that, which are not the reason.
+    fn or_cancelled(&self, error: Error) -> Error {
+        match self.cancel.check() {
+            Err(cancelled) if error.code() == "target.timeout" => cancelled,
+            _ => error,
+        }
     }
 
     pub(super) fn emit(&self, event: &Event) {

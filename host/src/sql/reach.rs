@@ -9,10 +9,13 @@ use super::{Dialect, Token, TokenKind, tokens};
 
 mod calls;
 mod create;
+mod owners;
 mod rights;
 mod rows;
 mod session;
 mod undo;
+
+pub(crate) use owners::{Owners, examine_owned};
 
 /// Every code, sorted, with what it means.
 pub(crate) const CODES: &[(&str, &str)] = &[

@@ -1,25 +1,6 @@
 //! Which tables and views a query reads: the names in its FROM clauses.
 
-use super::{Cursor, Dialect, Token, TokenKind};
-
-/// Words that end a FROM clause.
-const ENDS: [&str; 15] = [
-    "SELECT",
-    "WHERE",
-    "GROUP",
-    "HAVING",
-    "ORDER",
-    "LIMIT",
-    "OFFSET",
-    "FETCH",
-    "WINDOW",
-    "UNION",
-    "INTERSECT",
-    "EXCEPT",
-    "VALUES",
-    "RETURNING",
-    "FOR",
-];
+use super::{BEHIND_TABLES, Cursor, Dialect, Token, TokenKind};
 
 /// Where in a FROM clause the reader is, in one pair of parentheses.
 #[derive(Clone, Copy, Default)]
@@ -61,12 +42,15 @@ pub(crate) fn reads(query: &[Token<'_>], dialect: Dialect) -> Vec<(Option<String
 fn is_table(token: &Token<'_>) -> bool {
     match token.kind {
         TokenKind::Quoted => true,
-        TokenKind::Word => {
-            !["LATERAL", "ONLY", "ROWS"].iter().chain(&ENDS).any(|word| token.is_word(word)) && !token.is_word("WITH")
-        }
+        TokenKind::Word => !ends(token) && !["LATERAL", "ONLY", "ROWS", "WITH"].iter().any(|word| token.is_word(word)),
         // A string can name a table in SQLite; nobody writes that, and `IN ('a', 'b')` looks the same.
         TokenKind::Literal | TokenKind::Number | TokenKind::Symbol => false,
     }
+}
+
+/// Whether a FROM clause has ended, or none has begun.
+fn ends(token: &Token<'_>) -> bool {
+    token.is_word("SELECT") || BEHIND_TABLES.iter().any(|word| token.is_word(word))
 }
 
 fn after(token: &Token<'_>, place: Place) -> Place {
@@ -74,7 +58,7 @@ fn after(token: &Token<'_>, place: Place) -> Place {
     if starts || (place.in_from && token.is_symbol(',')) {
         return Place { in_from: place.in_from || !token.is_word("IN"), expects_table: true };
     }
-    if ENDS.iter().any(|word| token.is_word(word)) {
+    if ends(token) {
         return Place::default();
     }
     let still = ["LATERAL", "ONLY"].iter().any(|word| token.is_word(word));

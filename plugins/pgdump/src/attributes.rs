@@ -67,6 +67,9 @@ pub struct Attributes {
     /// Of a table: the definitions of what hangs on it (indexes, constraints, defaults), in the dump's order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts_of_it: Vec<String>,
+    /// Of a table: the partitioned tables that its foreign keys refer to, whose rows are their partitions'.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refers_to_partitioned: Vec<ObjectName>,
     /// Payloads are statements and not COPY text.
     #[serde(skip_serializing_if = "is_false")]
     pub row_statements: bool,

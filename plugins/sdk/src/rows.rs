@@ -8,6 +8,7 @@ use crate::tables::{self, Column, ValueType};
 use crate::{Counts, Failure, Object, Target, entries};
 
 mod arrow;
+mod batch;
 pub mod copy_binary;
 pub mod copy_text;
 mod csv;

@@ -23,16 +23,17 @@ impl Host for State {
         self.call_or_stop(|state| {
             // Examining takes time in proportion to what is examined: charged like a write, or it would cost nothing.
             state.retain(statements.len().saturating_add(WRITE_COST))?;
-            Ok(reach::examine(&statements).into_iter().map(|reach| finding(reach, &state.allow)).collect())
+            let reaches = reach::examine_owned(&statements, &state.owners);
+            Ok(reaches.into_iter().map(|reach| finding(reach, &state.allow)).collect())
         })
     }
 
     fn execute(&mut self, statements: String, scope: Scope, undo: Option<String>) -> Result<(), Failure> {
         let scope = convert::scope(scope);
         let bytes = statements.len() + undo.as_ref().map_or(0, String::len);
-        let allow = Arc::clone(&self.allow);
+        let (allow, owners) = (Arc::clone(&self.allow), Arc::clone(&self.owners));
         let execute = |work: &mut dyn Work| {
-            check(&statements, reach::examine(&statements), &allow)?;
+            check(&statements, reach::examine_owned(&statements, &owners), &allow)?;
             if let Some(undo) = undo.as_deref() {
                 check(undo, reach::examine_undo(undo, &statements), &allow)?;
             }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{Chain, Reader};
+use crate::sql::BEHIND_TABLES;
 
 /// Statements in which no column has a table in front of it.
 const WITHOUT_COLUMNS: [&str; 6] = ["GRANT", "REVOKE", "COMMENT", "SECURITY", "COPY", "REFRESH"];
@@ -14,26 +15,8 @@ const BEFORE_TABLES: [&str; 4] = ["JOIN", "INTO", "UPDATE", "USING"];
 /// Words that stand in front of a table, behind those.
 const WITH_TABLES: [&str; 3] = ["ONLY", "LATERAL", "TABLE"];
 
-/// Words that end a list of tables.
-const ENDS: [&str; 17] = [
-    "WHERE",
-    "GROUP",
-    "HAVING",
-    "ORDER",
-    "LIMIT",
-    "OFFSET",
-    "FETCH",
-    "WINDOW",
-    "UNION",
-    "INTERSECT",
-    "EXCEPT",
-    "VALUES",
-    "RETURNING",
-    "SET",
-    "WHEN",
-    "DO",
-    "FOR",
-];
+/// Words that end a list of tables where a query is a part of another statement, beside those that end it anywhere.
+const ENDS: [&str; 3] = ["SET", "WHEN", "DO"];
 
 /// Words in front of a value: behind any other word a name is a type, an operator class or the like.
 const BEFORE_VALUES: [&str; 40] = [
@@ -144,7 +127,7 @@ impl Aliases {
                 place = outer.pop().unwrap_or_default();
             } else if reader.is_word(at, "SELECT") || reader.is_word(at, "DELETE") {
                 place = Place { in_query: true, ..Place::default() };
-            } else if is_one_of(reader, at, &ENDS) {
+            } else if is_one_of(reader, at, &BEHIND_TABLES) || is_one_of(reader, at, &ENDS) {
                 place = Place { in_query: place.in_query, ..Place::default() };
             } else if begins_tables(reader, at, place) {
                 place = Place { in_tables: true, expects_table: true, ..place };

@@ -135,7 +135,7 @@ impl Statement<'_> {
         found
     }
 
-    fn definer(&self) -> Vec<Reach> {
+    pub(super) fn definer(&self) -> Vec<Reach> {
         let what = "runs with its owner's rights, which matters when that is a more powerful role";
         self.find("SECURITY DEFINER").map(|_| self.reach("sql.security_definer", what)).into_iter().collect()
     }

@@ -23,6 +23,7 @@ use super::settings::Settings;
 use super::stage::PostgresStage;
 use super::store::{self, Record};
 use super::switch::{Run, run_phases};
+use super::whole::{prepared_roles, unmake_roles};
 
 /// What a stage in a database of its own is done with.
 pub(crate) struct Apart {
@@ -166,7 +167,11 @@ impl PostgresStage {
         }
         failpoint::hit("postgres.abort.end");
         let stage = Name::Stage(self.record.job.job.clone()).beside(apart.live.name());
-        database::drop_database(self.lock().connection(), &stage)
+        let made = prepared_roles(&self.settings, &self.record)?;
+        let mut lock = self.lock();
+        database::drop_database(lock.connection(), &stage)?;
+        unmake_roles(lock.connection(), &made);
+        Ok(())
     }
 }
 

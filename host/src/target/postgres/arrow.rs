@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, UInt64Type};
@@ -10,12 +9,11 @@ use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, LargeBinaryArray, LargeStringArray,
     RecordBatch, StringArray, UInt64Array, UnionArray,
 };
-use arrow_cast::display::{ArrayFormatter, FormatOptions};
-use arrow_schema::{ArrowError, DataType};
+use arrow_schema::DataType;
 use bytes::BytesMut;
 
 use crate::error::{Error, Result};
-use crate::target::ipc::bad;
+use crate::target::ipc::{bad, cast, displayed, union};
 
 use super::tables::{Category, Relation};
 
@@ -255,36 +253,8 @@ fn values(array: &ArrayRef) -> Result<Values> {
     })
 }
 
-fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
-    arrow_cast::cast(array, to).map_err(bad)
-}
-
-/// What we have no type for, as Arrow writes it: times, decimals, short floats.
-fn displayed(array: &ArrayRef) -> Result<StringArray> {
-    let options = FormatOptions::default();
-    let formatter = ArrayFormatter::try_new(array, &options).map_err(bad)?;
-    let value = |row| if array.is_null(row) { Ok(None) } else { formatter.value(row).try_to_string().map(Some) };
-    (0..array.len()).map(value).collect::<Result<StringArray, ArrowError>>().map_err(bad)
-}
-
-/// A union, whose types and offsets its reader does not check against each other.
 fn any(array: &UnionArray) -> Result<Values> {
-    let DataType::Union(fields, _) = array.data_type() else { return Err(bad("a union has no fields")) };
-    let ids: Vec<i8> = fields.iter().map(|(id, _)| id).collect();
-    let children: Vec<&ArrayRef> = ids.iter().map(|&id| array.child(id)).collect();
-    if children.iter().any(|child| matches!(child.data_type(), DataType::Union(..))) || children.len() > 128 {
-        return Err(bad("a union has fields that are not simple values"));
-    }
-    let mut places = Vec::with_capacity(array.len());
-    for (row, id) in array.type_ids().iter().enumerate() {
-        let place = ids.iter().position(|known| known == id).ok_or_else(|| bad("a union's value has no type"))?;
-        let offset = array
-            .offsets()
-            .map_or(Some(row), |offsets| offsets.get(row).and_then(|&offset| usize::try_from(offset).ok()));
-        let offset =
-            offset.filter(|&offset| offset < children[place].len()).ok_or_else(|| bad("a union's value is nowhere"))?;
-        places.push((place as u8, offset as u32));
-    }
-    let columns = children.into_iter().map(|child| values(&Arc::clone(child))).collect::<Result<Vec<_>>>()?;
+    let (children, places) = union(array)?;
+    let columns = children.into_iter().map(values).collect::<Result<Vec<_>>>()?;
     Ok(Values::Any(columns, places))
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt, Stream};
 use tokio::runtime::Runtime;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, CopyInSink, CopyOutStream, Row, SimpleQueryMessage, Statement};
+use tokio_postgres::{CancelToken, Client, CopyInSink, CopyOutStream, Row, SimpleQueryMessage, Statement};
 
 use crate::error::Result;
 
@@ -52,6 +52,11 @@ impl Connection {
             connection.batch(&format!("SET ROLE {role}")).map_err(|fault| failure::connecting(&fault, settings))?;
         }
         Ok(connection)
+    }
+
+    /// What stops the statement that runs on it, from another thread: see [`Settings::stop`].
+    pub(crate) fn token(&self) -> CancelToken {
+        self.client.cancel_token()
     }
 
     /// Runs statements that give no rows; one round trip, one implicit transaction unless they say otherwise.

@@ -119,6 +119,7 @@ fn facts(settings: &Settings, server: &Server, contents: Contents, health: Healt
         no_fill: None,
         warnings: Vec::new(),
         identity: Some(server.user.clone()),
+        plain_roles: server.roles.values().filter(|role| role.is_plain).map(|role| role.name.clone()).collect(),
         encoding: None,
         health,
     }

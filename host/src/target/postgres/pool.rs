@@ -1,8 +1,11 @@
 //! The connections of a job's units: opened when they are needed, used again, given back clean.
 
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use tokio_postgres::CancelToken;
 
 use crate::error::{Error, Result};
 
@@ -70,6 +73,10 @@ pub(crate) fn application(job: &str) -> String {
 struct State {
     idle: Vec<Connection>,
     leased: usize,
+    /// What stops the statements of those in use, by the numbers of their leases.
+    running: BTreeMap<u64, CancelToken>,
+    /// The number of the next lease.
+    next: u64,
 }
 
 /// The connections of one job to one database.
@@ -94,14 +101,14 @@ impl Pool {
             // Counted before it is open: the server does so, too.
             state.leased += 1;
             if let Some(connection) = state.idle.pop() {
-                return Ok(self.lend(connection));
+                return Ok(self.lend(state, connection));
             }
             drop(state);
             let error = match open(&self.settings, &self.job, Durable::Soon) {
-                Ok(connection) => return Ok(self.lend(connection)),
+                Ok(connection) => return Ok(self.lend(self.state(), connection)),
                 Err(error) => error,
             };
-            self.give(None);
+            self.give(None, None);
             tries += 1;
             match error.code() {
                 "target.connections_used_up" if self.wait() || tries < TRIES => {}
@@ -127,17 +134,31 @@ impl Pool {
     }
 
     /// Takes a connection back, or the place of one that is none any more.
-    fn give(&self, connection: Option<Connection>) {
+    fn give(&self, lease: Option<u64>, connection: Option<Connection>) {
         let mut state = self.state();
         state.leased -= 1;
+        if let Some(lease) = lease {
+            state.running.remove(&lease);
+        }
         state.idle.extend(connection.filter(|connection| !connection.is_closed()));
         drop(state);
         // Those that wait for a connection, and those that wait until nobody has one.
         self.returned.notify_all();
     }
 
-    fn lend(self: &Arc<Self>, connection: Connection) -> Lease {
-        Lease { pool: Arc::clone(self), connection: Some(connection), open: false, changed: false }
+    fn lend(self: &Arc<Self>, mut state: MutexGuard<'_, State>, connection: Connection) -> Lease {
+        let number = state.next;
+        state.next += 1;
+        state.running.insert(number, connection.token());
+        Lease { pool: Arc::clone(self), number, connection: Some(connection), open: false, changed: false }
+    }
+
+    /// Stops the statements that run on connections in use.
+    pub(crate) fn cancel(&self) {
+        let running: Vec<CancelToken> = self.state().running.values().cloned().collect();
+        if !running.is_empty() {
+            self.settings.stop(running);
+        }
     }
 
     /// Closes what nobody uses.
@@ -153,6 +174,7 @@ impl Pool {
 /// A connection, until it is dropped: a transaction that was not committed is taken back then.
 pub(crate) struct Lease {
     pool: Arc<Pool>,
+    number: u64,
     connection: Option<Connection>,
     /// A transaction has begun.
     open: bool,
@@ -209,13 +231,13 @@ impl Drop for Lease {
         if self.open {
             connection = match rolled_back(connection) {
                 Some(connection) => connection,
-                None => return self.pool.give(None),
+                None => return self.pool.give(Some(self.number), None),
             };
         }
         if self.changed {
             connection.cast(&session(&self.pool.job, Durable::Soon));
         }
-        self.pool.give(Some(connection));
+        self.pool.give(Some(self.number), Some(connection));
     }
 }
 

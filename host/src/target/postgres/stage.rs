@@ -218,6 +218,10 @@ impl Stage for PostgresStage {
         Ok(Box::new(PostgresWork::open(&self.shared, step, unit)?))
     }
 
+    fn cancel(&self) {
+        self.shared.pool.cancel();
+    }
+
     fn forget(&self, step: &Step) -> Result<()> {
         self.with(|connection| removal::forget(connection, self.record.seq, &self.shared.placement, step))
     }

@@ -214,6 +214,14 @@ fn again(connection: &mut Connection, one: &Deferred) -> Result<()> {
     attempt(connection, &one.statements, &IS_THERE, "A statement of the switch failed").map(drop)
 }
 
+/// Makes roles again that the switch had made, and what they are given of each other.
+pub(crate) fn make_roles(connection: &mut Connection, deferred: &[Deferred]) -> Result<()> {
+    let of = |phase: Phase| deferred.iter().filter(move |one| one.phase == phase);
+    store::write(connection, |connection| {
+        of(Phase::Roles).chain(of(Phase::Memberships)).try_for_each(|one| again(connection, one))
+    })
+}
+
 /// Drops roles that the switch created, unless something is theirs.
 pub(crate) fn drop_roles(connection: &mut Connection, deferred: &[Deferred]) -> Result<()> {
     let undos = deferred.iter().rev().filter(|one| one.phase == Phase::Roles).filter_map(|one| one.undo.as_deref());

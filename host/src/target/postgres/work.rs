@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::plan::{Action, Step};
-use crate::sql::reach::{self, Reach};
+use crate::sql::reach::{self, Owners, Reach};
 use crate::target::definition::{
     Index, Membership, Orphans, Permission, Principal, PrincipalSummary, Routine, Summary, TableDefinition, Token,
 };
@@ -118,9 +118,13 @@ impl PostgresWork {
     }
 
     /// Refuses statements that would reach outside the stage and were not allowed to.
-    pub(crate) fn permit(&self, statements: &str) -> Result<()> {
+    pub(crate) fn permit(&mut self, statements: &str) -> Result<()> {
+        let query = "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = current_user AND NOT rolsuper";
+        let plain =
+            self.connection.texts(query).map_err(|fault| failure::failed(&fault, "Could not read who we are"))?;
+        let owners = Owners::only_unowned(!plain.is_empty());
         let allowed = |code: &str| self.shared.allow.contains(code) || self.shared.allow.contains("all");
-        match reach::examine(statements).into_iter().find(|one| !allowed(one.code)) {
+        match reach::examine_owned(statements, &owners).into_iter().find(|one| !allowed(one.code)) {
             Some(Reach { code, message }) => {
                 let message = format!("{message}, which --allow {code} does not allow");
                 Err(Error::new("sql.not_allowed", message).object(&self.step.object))
@@ -199,13 +203,37 @@ impl PostgresWork {
     fn run_at_once(&mut self, statements: &Statements<'_>, text: &str, undo: Option<&str>) -> Result<()> {
         self.batch("SET LOCAL lock_timeout = '10s'", "Could not set a limit")?;
         self.make_schemas(statements)?;
+        // What was there before is not ours to drop.
+        let undo = if self.is_there()? { None } else { undo };
         let undo = undo.map(|undo| self.placement.map(undo)).transpose()?;
-        let mapped = self.placement.map(text)?;
+        let (now, later) = self.shared.newcomers.divide(text);
+        let mapped = self.placement.map(&now)?;
         self.run(statements, &mapped)?;
+        if !later.is_empty() {
+            let mapped = self.placement.map(&later)?;
+            self.keep(Phase::Last, &mapped, None)?;
+        }
         match undo {
             Some(undo) => self.keep(Phase::Foundation, "", Some(&undo)),
             None => Ok(()),
         }
+    }
+
+    /// Whether the database has what others are built on already, whoever made it since the plan.
+    fn is_there(&mut self) -> Result<bool> {
+        let (catalog, column) = match self.step.into.kind.as_str() {
+            "extension" => ("pg_extension", "extname"),
+            "procedural_language" => ("pg_language", "lanname"),
+            "schema" => ("pg_namespace", "nspname"),
+            _ => return Ok(false),
+        };
+        let query = format!(
+            "SELECT 1 FROM pg_catalog.{catalog} WHERE {column} = {}",
+            super::placement::literal(&self.step.into.name)
+        );
+        let doing = format!("Could not look for {}", self.step.into);
+        let rows = self.connection.texts(&query).map_err(|fault| failure::failed(&fault, &doing))?;
+        Ok(!rows.is_empty())
     }
 
     /// Makes schemas that statements name and that would be made in the switch: what runs at once may need them.

@@ -257,7 +257,8 @@ impl Board {
             None => Contents::default(),
         };
         let complete = match step.into.kind.as_str() {
-            "table" => contents.tables.contains_key(""),
+            // Tables of other databases may have no columns: what is known of such a one is kept as a document.
+            "table" => contents.tables.contains_key("") || contents.document.is_some(),
             // A view in a dialect that is not ours is kept as a document.
             "view" => contents.view.is_some() || contents.document.is_some(),
             _ => true,

@@ -64,6 +64,7 @@ pub(crate) fn inspect(path: &Path) -> Result<Facts> {
         encoding: None,
         closed_schemas: Default::default(),
         no_stage_database: Some("An SQLite file has one database".to_owned()),
+        plain_roles: Default::default(),
         no_fill: Some("SQLite's tables are replaced whole".to_owned()),
         warnings: Vec::new(),
         health: health(path),

@@ -1,7 +1,7 @@
 //! Rows into a table: statements of many rows, bound column by column.
 
 use arrow_array::Array;
-use rusqlite::types::Null;
+use rusqlite::types::{Null, ToSqlOutput};
 use rusqlite::{Connection, Statement};
 
 use crate::error::{Error, Result};
@@ -94,6 +94,15 @@ fn run(statement: &mut Statement<'_>, rows: &Rows, at: usize, block: usize) -> r
     statement.raw_execute().map(|_| ())
 }
 
+/// A number as SQLite keeps it: NaN it would turn into NULL, so that is kept as the text `NaN`, which other databases read as what it was.
+struct Number(f64);
+
+impl rusqlite::ToSql for Number {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(if self.0.is_nan() { "NaN".into() } else { self.0.into() })
+    }
+}
+
 /// Parameters of one column: the first row's and the distance to the next row's.
 #[derive(Clone, Copy)]
 struct Cells {
@@ -123,7 +132,7 @@ fn bind(statement: &mut Statement<'_>, column: &Values, cells: Cells, at: usize,
         Values::Null => (0..block).try_for_each(|row| statement.raw_bind_parameter(cells.of(row), Null))?,
         Values::Boolean(array) => each!(array, |row| array.value(row)),
         Values::Integer(array) => each!(array, |row| array.value(row)),
-        Values::Real(array) => each!(array, |row| array.value(row)),
+        Values::Real(array) => each!(array, |row| Number(array.value(row))),
         Values::Text(array) => each!(array, |row| array.value(row)),
         Values::LargeText(array) => each!(array, |row| array.value(row)),
         Values::Bytes(array) => each!(array, |row| array.value(row)),

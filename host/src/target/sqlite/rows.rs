@@ -4,7 +4,6 @@
 //! union, a column of nulls that claims to be endless) is checked here.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, UInt64Type};
@@ -12,11 +11,10 @@ use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, LargeBinaryArray, LargeStringArray,
     RecordBatch, StringArray, UnionArray,
 };
-use arrow_cast::display::{ArrayFormatter, FormatOptions};
-use arrow_schema::{ArrowError, DataType};
+use arrow_schema::DataType;
 
 use crate::error::{Error, Result};
-use crate::target::ipc::{self, bad};
+use crate::target::ipc::{self, bad, cast, displayed, union};
 
 /// A decoded batch.
 pub(crate) struct Rows {
@@ -36,7 +34,7 @@ pub(crate) enum Values {
     Boolean(BooleanArray),
     /// Integers.
     Integer(Int64Array),
-    /// Floating point, never NaN.
+    /// Floating point.
     Real(Float64Array),
     /// Text.
     Text(StringArray),
@@ -87,8 +85,8 @@ fn values(array: &ArrayRef, before: u64) -> Result<Values> {
             Values::Integer(cast(array, &Int64)?.as_primitive::<Int64Type>().clone())
         }
         UInt64 => unsigned(array, before)?,
-        Float64 => real(array.as_primitive::<Float64Type>().clone(), before)?,
-        Float16 | Float32 => real(cast(array, &Float64)?.as_primitive::<Float64Type>().clone(), before)?,
+        Float64 => Values::Real(array.as_primitive::<Float64Type>().clone()),
+        Float16 | Float32 => Values::Real(cast(array, &Float64)?.as_primitive::<Float64Type>().clone()),
         Utf8 => Values::Text(array.as_string().clone()),
         LargeUtf8 => Values::LargeText(array.as_string().clone()),
         Utf8View => Values::Text(cast(array, &Utf8)?.as_string().clone()),
@@ -101,63 +99,22 @@ fn values(array: &ArrayRef, before: u64) -> Result<Values> {
     })
 }
 
-fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
-    arrow_cast::cast(array, to).map_err(bad)
-}
-
 /// SQLite's integers are signed.
 fn unsigned(array: &ArrayRef, before: u64) -> Result<Values> {
     let large =
         array.as_primitive::<UInt64Type>().iter().position(|value| value.is_some_and(|value| value > i64::MAX as u64));
     match large {
-        Some(row) => Err(unkept("An integer above 9223372036854775807", row, before)),
+        Some(row) => {
+            let message = "An integer above 9223372036854775807 cannot be kept by SQLite; restore the column as text";
+            Err(Error::new("target.bad_value", message).row(before + row as u64 + 1))
+        }
         None => Ok(Values::Integer(cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone())),
     }
 }
 
-/// SQLite keeps NaN as NULL; what cannot be kept is refused, not changed.
-fn real(array: Float64Array, before: u64) -> Result<Values> {
-    let is_nan = |row: &usize| array.is_valid(*row) && array.value(*row).is_nan();
-    if array.values().iter().any(|value| value.is_nan())
-        && let Some(row) = (0..array.len()).find(is_nan)
-    {
-        return Err(unkept("NaN", row, before));
-    }
-    Ok(Values::Real(array))
-}
-
-fn unkept(what: &str, row: usize, before: u64) -> Error {
-    Error::new("target.bad_value", format!("{what} cannot be kept by SQLite; restore the column as text"))
-        .row(before + row as u64 + 1)
-}
-
-/// What SQLite has no class for, as Arrow writes it.
-fn displayed(array: &ArrayRef) -> Result<StringArray> {
-    let options = FormatOptions::default();
-    let formatter = ArrayFormatter::try_new(array, &options).map_err(bad)?;
-    let value = |row| if array.is_null(row) { Ok(None) } else { formatter.value(row).try_to_string().map(Some) };
-    (0..array.len()).map(value).collect::<Result<StringArray, ArrowError>>().map_err(bad)
-}
-
-/// A union, whose types and offsets its reader does not check against each other.
 fn any(array: &UnionArray, before: u64) -> Result<Values> {
-    let DataType::Union(fields, _) = array.data_type() else { return Err(bad("a union has no fields")) };
-    let ids: Vec<i8> = fields.iter().map(|(id, _)| id).collect();
-    let children: Vec<&ArrayRef> = ids.iter().map(|&id| array.child(id)).collect();
-    if children.iter().any(|child| matches!(child.data_type(), DataType::Union(..))) || children.len() > 128 {
-        return Err(bad("a union has fields that are not simple values"));
-    }
-    let mut places = Vec::with_capacity(array.len());
-    for (row, id) in array.type_ids().iter().enumerate() {
-        let place = ids.iter().position(|known| known == id).ok_or_else(|| bad("a union's value has no type"))?;
-        let offset = array
-            .offsets()
-            .map_or(Some(row), |offsets| offsets.get(row).and_then(|&offset| usize::try_from(offset).ok()));
-        let offset =
-            offset.filter(|&offset| offset < children[place].len()).ok_or_else(|| bad("a union's value is nowhere"))?;
-        places.push((place as u8, offset as u32));
-    }
-    let columns = children.into_iter().map(|child| values(&Arc::clone(child), before)).collect::<Result<Vec<_>>>()?;
+    let (children, places) = union(array)?;
+    let columns = children.into_iter().map(|child| values(child, before)).collect::<Result<Vec<_>>>()?;
     Ok(Values::Any(columns, places))
 }
 
@@ -204,13 +161,10 @@ mod tests {
 
     #[test]
     fn values_that_would_change_are_refused_with_their_row() {
-        let nan = stream(vec![("a", Arc::new(Float64Array::from(vec![Some(1.0), None, Some(f64::NAN)])) as ArrayRef)]);
-        let large = stream(vec![("a", Arc::new(UInt64Array::from(vec![u64::MAX])) as ArrayRef)]);
-        for (bytes, row) in [(nan, 13), (large, 11)] {
-            let error = decode(bytes, 10).err().unwrap();
-            assert_eq!((error.code(), error.details().row), ("target.bad_value", Some(row)));
-            assert_eq!(error.details().column.as_deref(), Some("a"));
-        }
+        let large = stream(vec![("a", Arc::new(UInt64Array::from(vec![1, u64::MAX])) as ArrayRef)]);
+        let error = decode(large, 10).err().unwrap();
+        assert_eq!((error.code(), error.details().row), ("target.bad_value", Some(12)));
+        assert_eq!(error.details().column.as_deref(), Some("a"));
     }
 
     #[test]

@@ -63,6 +63,7 @@ impl Dump {
             std_strings: self.toc.std_strings,
             search_path: self.search_path(entry),
             parts_of_it: self.parts(draft),
+            refers_to_partitioned: self.partitioned(draft),
             row_statements: copies.iter().any(Option::is_none),
             copy: if through_root { None } else { copies.first().cloned().flatten() },
             copies: if through_root { copies.into_iter().flatten().collect() } else { Vec::new() },
@@ -94,6 +95,24 @@ impl Dump {
                 || (entry.desc == "SEQUENCE" && entry.definition.starts_with("ALTER TABLE "))
         });
         parts.map(|entry| entry.definition.trim_end().to_owned()).collect()
+    }
+
+    /// The partitioned tables that a table's foreign keys refer to.
+    fn partitioned(&self, draft: &Draft) -> Vec<ObjectName> {
+        let hanging = draft.hanging.iter().map(|at| &self.objects.drafts[*at as usize]);
+        let keys = hanging.filter(|hanging| self.entry(hanging.entry).desc == "FK CONSTRAINT");
+        let needed = keys.flat_map(|key| &key.depends).map(|at| &self.objects.drafts[*at as usize]);
+        let partitioned = needed.filter(|other| {
+            let entry = self.entry(other.entry);
+            entry.desc == "TABLE" && sql::is_partitioned(&entry.definition)
+        });
+        let mut names: Vec<ObjectName> = Vec::new();
+        for table in partitioned {
+            if !names.contains(&table.name) {
+                names.push(table.name.clone());
+            }
+        }
+        names
     }
 
     /// Those with data, then those that are only described.

@@ -264,6 +264,12 @@ pub(crate) fn attached(definition: &str) -> Option<(Qualified, Qualified)> {
     Some((parent, tokens.qualified()?))
 }
 
+/// Whether it makes a table that only its partitions hold rows of.
+pub(crate) fn is_partitioned(definition: &str) -> bool {
+    let tokens: Vec<Token<'_>> = tokens(definition).collect();
+    tokens.windows(2).any(|pair| pair[0].is("partition") && pair[1].is("by"))
+}
+
 /// The root of the partitioned table through which rows are put in.
 pub(crate) fn root(definition: &str) -> Option<Qualified> {
     tokens(definition.trim_start().strip_prefix("-- load via partition root ")?).qualified()

@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 
+use super::batch::Records;
 use super::values::{self, Binary};
 use super::window::{WINDOW, Window};
-use super::{BATCH_ROWS, Field, Presence, in_entry, ipc, shown};
+use super::{BATCH_ROWS, Field, Presence, in_entry, ipc};
 use crate::{CHUNK, Counts, Failure};
 
 mod index;
@@ -192,22 +193,12 @@ impl<'a> Columns<'a> {
 
     /// The indexed records as a batch; `before` rows came before them.
     fn batch(&self, bytes: &[u8], index: &Index, rows: usize, before: u64) -> Result<RecordBatch, Failure> {
-        let columns = self.fields.iter().map(|(field, at)| {
-            let Some(at) = at else {
-                return Ok(values::nulls(field.values, rows));
-            };
-            let spans = index.column(*at, self.width, rows);
-            values::column(field.values, Binary::HexOrEscaped, bytes, spans).map_err(|bad| {
-                let value = shown(bad.span.raw(bytes));
-                Failure::new("table.bad_value", format!("`{value}` is not {}", bad.expected))
-                    .row(before + bad.row as u64 + 1)
-                    .column(&field.name)
-            })
+        let records = Records { bytes, binary: Binary::HexOrEscaped, rows, before };
+        let columns = self.fields.iter().map(|(field, at)| match at {
+            Some(at) => records.column(field, index.column(*at, self.width, rows)),
+            None => Ok(values::nulls(field.values, rows)),
         });
-        let columns = columns.collect::<Result<Vec<ArrayRef>, Failure>>()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
-            .map_err(|error| Failure::new("table.bad_copy", format!("The rows do not make a batch: {error}")))
+        records.batch(&self.schema, columns, "table.bad_copy")
     }
 
     fn malformed(&self, malformed: Malformed, before: u64) -> Failure {

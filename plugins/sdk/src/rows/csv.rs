@@ -6,13 +6,14 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 
+use super::batch::Records;
 use super::span::Span;
 use super::values::{self, Binary};
 use super::window::{Full, WINDOW, Window, too_long};
-use super::{BATCH_ROWS, Field, Presence, in_entry, ipc, positions, shown};
+use super::{BATCH_ROWS, Field, Presence, in_entry, ipc, positions};
 use crate::{Counts, Failure};
 
 mod index;
@@ -139,19 +140,9 @@ impl<'a> Columns<'a> {
 
     /// The indexed records as a batch; `before` rows came before them.
     fn batch(&self, bytes: &[u8], index: &Index, rows: usize, before: u64) -> Result<RecordBatch, Failure> {
-        let columns = self.fields.iter().map(|(field, at)| {
-            let spans = index.column(*at, self.width, rows);
-            values::column(field.values, Binary::Hex, bytes, spans).map_err(|bad| {
-                let value = shown(bad.span.raw(bytes));
-                Failure::new("table.bad_value", format!("`{value}` is not {}", bad.expected))
-                    .row(before + bad.row as u64 + 1)
-                    .column(&field.name)
-            })
-        });
-        let columns = columns.collect::<Result<Vec<ArrayRef>, Failure>>()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
-            .map_err(|error| Failure::new("table.bad_csv", format!("The rows do not make a batch: {error}")))
+        let records = Records { bytes, binary: Binary::Hex, rows, before };
+        let columns = self.fields.iter().map(|(field, at)| records.column(field, index.column(*at, self.width, rows)));
+        records.batch(&self.schema, columns, "table.bad_csv")
     }
 
     fn malformed(&self, stop: Stop, before: u64) -> Failure {

@@ -22,6 +22,8 @@ pub(super) struct Role {
     pub(super) is_ours: bool,
     /// Whether we may alter the role itself.
     pub(super) may_alter: bool,
+    /// Whether it may do no more than we: see [`crate::facts::Facts::plain_roles`].
+    pub(super) is_plain: bool,
     pub(super) mark: String,
 }
 
@@ -111,7 +113,8 @@ impl Server {
             "role" => {
                 let (oid, name) = (cells.number()?, cells.text()?);
                 let (can_login, is_ours, may_alter) = (cells.flag()?, cells.flag()?, cells.flag()?);
-                self.roles.insert(oid, Role { name, can_login, is_ours, may_alter, mark: cells.text()? });
+                let is_plain = cells.flag()?;
+                self.roles.insert(oid, Role { name, can_login, is_ours, may_alter, is_plain, mark: cells.text()? });
             }
             "available" => drop(self.available.insert(cells.text()?)),
             "standby" => {

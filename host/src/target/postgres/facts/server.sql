@@ -30,6 +30,12 @@ FROM pg_database d WHERE d.datname = current_database();
 SELECT 'role', r.oid, r.rolname, r.rolcanlogin, pg_has_role(r.oid, 'USAGE'),
        m.rolsuper OR (m.rolcreaterole AND NOT r.rolsuper AND (
            current_setting('server_version_num')::int < 160000 OR pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION'))),
+       -- It has no power over the whole server that we lack, nor is it a member of a role that has.
+       NOT r.rolsuper AND NOT EXISTS (
+         SELECT FROM pg_roles x WHERE pg_has_role(r.oid, x.oid, 'MEMBER') AND (
+           x.rolsuper OR x.rolbypassrls AND NOT m.rolbypassrls OR x.rolcreaterole AND NOT m.rolcreaterole
+           OR x.rolreplication AND NOT m.rolreplication OR x.rolcreatedb AND NOT (m.rolcreatedb OR m.rolsuper)
+           OR x.rolname LIKE 'pg\_%' AND NOT (pg_has_role(m.oid, x.oid, 'MEMBER') AND NOT m.rolsuper))),
        hashtextextended(ROW(r.rolname, r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication,
                             r.rolbypassrls, r.rolconnlimit, r.rolvaliduntil, r.rolconfig)::text, COALESCE(g.mark, 0))
 FROM pg_roles r

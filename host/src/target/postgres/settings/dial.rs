@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use tokio_postgres::config::{SslMode, SslNegotiation};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{CancelToken, Client, Config, NoTls};
 
 use crate::error::Error;
 use crate::text::capital;
@@ -15,6 +15,9 @@ use super::super::failure;
 use super::super::tls::Attempt;
 use super::Settings;
 use super::address::Address;
+
+/// How long the server may take to hear that statements are to stop.
+const STOPPING: Duration = Duration::from_secs(2);
 
 /// What moves a connection's bytes; ends with the connection.
 pub(crate) type Driver = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
@@ -36,6 +39,18 @@ impl Settings {
             }
         }
         Err(self.explain(refusals))
+    }
+
+    /// Stops the statements that run on these connections, each by a connection of its own, encrypted as the first one is. A server that
+    /// cannot be reached now says nothing to it: the statements go on.
+    pub(crate) fn stop(&self, tokens: Vec<CancelToken>) {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        let stop = async |token: CancelToken| match self.security.connector() {
+            Some(connector) => token.cancel_query(connector).await,
+            None => token.cancel_query(NoTls).await,
+        };
+        let all = futures_util::future::join_all(tokens.into_iter().map(stop));
+        let _ = runtime.block_on(async { tokio::time::timeout(STOPPING, all).await });
     }
 
     async fn dial_address(&self, address: &Address) -> Result<(Client, Driver), Refusal> {

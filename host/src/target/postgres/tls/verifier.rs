@@ -26,39 +26,34 @@ pub(super) enum Trust {
 
 /// A verifier that trusts so.
 pub(super) fn new(trust: Trust, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
-    let (roots, revoked, full) = match trust {
-        Trust::Anyone => return Ok(Arc::new(Anyone(provider))),
-        Trust::Of { roots, revoked, full } => (roots, revoked, full),
+    let signed = match trust {
+        Trust::Anyone => None,
+        Trust::Of { roots, revoked, full } => Some(Signed::new(roots, revoked, full, Arc::clone(&provider))?),
     };
-    let mut store = RootCertStore::empty();
-    let (usable, _) = store.add_parsable_certificates(roots.iter().cloned());
-    if usable == 0 {
-        return Err(Error::new("usage", "The file of sslrootcert holds no certificate that can be an authority"));
-    }
-    let mut builder = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider);
-    if !revoked.is_empty() {
-        builder = builder.with_crls(revoked).only_check_end_entity_revocation().allow_unknown_revocation_status();
-    }
-    let chain = builder
-        .build()
-        .map_err(|error| Error::new("usage", format!("The authorities or revocation lists cannot be used: {error}")))?;
-    Ok(Arc::new(Signed { chain, roots, full }))
+    Ok(Arc::new(Verifier { signed, provider }))
 }
 
-/// Takes every certificate, and holds the server to the key in it.
+/// Holds the server to the key in its certificate.
 #[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
+struct Verifier {
+    /// Which certificates it takes; every one where nothing is said.
+    signed: Option<Signed>,
+    provider: Arc<CryptoProvider>,
+}
 
-impl ServerCertVerifier for Anyone {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
+        certificate: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        host: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
+        match &self.signed {
+            Some(signed) => signed.verify(certificate, between, host, ocsp, now),
+            None => Ok(ServerCertVerified::assertion()),
+        }
     }
 
     fn verify_tls12_signature(
@@ -67,7 +62,7 @@ impl ServerCertVerifier for Anyone {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -76,11 +71,11 @@ impl ServerCertVerifier for Anyone {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -93,15 +88,33 @@ struct Signed {
 }
 
 impl Signed {
+    fn new(
+        roots: Vec<CertificateDer<'static>>,
+        revoked: Vec<CertificateRevocationListDer<'static>>,
+        full: bool,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self> {
+        let mut store = RootCertStore::empty();
+        let (usable, _) = store.add_parsable_certificates(roots.iter().cloned());
+        if usable == 0 {
+            return Err(Error::new("usage", "The file of sslrootcert holds no certificate that can be an authority"));
+        }
+        let mut builder = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider);
+        if !revoked.is_empty() {
+            builder = builder.with_crls(revoked).only_check_end_entity_revocation().allow_unknown_revocation_status();
+        }
+        let unusable =
+            |error| Error::new("usage", format!("The authorities or revocation lists cannot be used: {error}"));
+        Ok(Self { chain: builder.build().map_err(unusable)?, roots, full })
+    }
+
     /// A certificate that the operator gave as an authority is trusted as itself too: that is how servers with a certificate
     /// that they signed themselves are verified.
     fn is_given(&self, certificate: &CertificateDer<'_>) -> bool {
         self.roots.iter().any(|root| root.as_ref() == certificate.as_ref())
     }
-}
 
-impl ServerCertVerifier for Signed {
-    fn verify_server_cert(
+    fn verify(
         &self,
         certificate: &CertificateDer<'_>,
         between: &[CertificateDer<'_>],
@@ -122,27 +135,5 @@ impl ServerCertVerifier for Signed {
             )) if !self.full => Ok(ServerCertVerified::assertion()),
             verified => verified,
         }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.chain.verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.chain.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.chain.supported_verify_schemes()
     }
 }

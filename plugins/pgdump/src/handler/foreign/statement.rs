@@ -114,6 +114,9 @@ impl Table {
     fn constraint(&mut self, reader: &mut Reader<'_>) {
         let name = if reader.accept("constraint") { reader.name() } else { None };
         let what = name.as_ref().map_or_else(|| "a constraint".to_owned(), |name| format!("the constraint `{name}`"));
+        if !is_held(reader) {
+            return self.leave_out(format!("{what}, which not all of its rows need to fulfil"));
+        }
         let read = if reader.accept("primary key") {
             self.key(name, reader).map(|key| self.attributes.primary_key = Some(key))
         } else if reader.accept("unique") {
@@ -139,6 +142,13 @@ impl Table {
     fn key(&self, name: Option<String>, reader: &mut Reader<'_>) -> Option<Key> {
         Some(Key { name, columns: reader.names()?, automatic: false })
     }
+}
+
+/// Whether all rows fulfil the constraint: `NOT VALID` says that earlier ones need not, `NOT ENFORCED` that none does.
+fn is_held(reader: &Reader<'_>) -> bool {
+    let mut ahead = reader.clone();
+    ahead.until(|reader| reader.sees("not valid") || reader.sees("not enforced"));
+    ahead.is_empty()
 }
 
 fn foreign_key(name: Option<String>, reader: &mut Reader<'_>) -> Option<ForeignKey> {
@@ -277,6 +287,25 @@ mod tests {
         assert!(indexes[0].columns[0].descending && indexes[0].columns[1].expression);
         assert_eq!(indexes[0].condition.as_deref(), Some("(rate > (1)::numeric)"));
         assert_eq!(table.left_out, ["the index `g`", "the index `o`", "the constraint `ex`"]);
+    }
+
+    #[test]
+    fn constraints_that_rows_may_break_are_left_out() {
+        let table = Table::of(
+            "CREATE TABLE t.n (a integer, c integer, CONSTRAINT e CHECK ((a > 0)) NOT ENFORCED, CONSTRAINT valid CHECK ((c > 0)));",
+            &parts(&[
+                "ALTER TABLE t.n\n    ADD CONSTRAINT nv CHECK ((a > 0)) NOT VALID;",
+                "ALTER TABLE t.n\n    ADD CONSTRAINT nn NOT NULL c NOT VALID;",
+                "ALTER TABLE ONLY t.n\n    ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES t.a(id) NOT VALID;",
+                "ALTER TABLE ONLY t.n\n    ADD CONSTRAINT said CHECK ((a <> 'not valid'::text));",
+            ]),
+        );
+        let TableAttributes { columns, checks, foreign_keys, .. } = table.attributes;
+        let kept: Vec<_> = checks.iter().map(|check| check.name.as_deref()).collect();
+        assert_eq!((kept, foreign_keys.len(), columns[1].nullable), (vec![Some("valid"), Some("said")], 0, true));
+        let names = |what: &String| what.split('`').nth(1).map(str::to_owned);
+        let left_out: Vec<_> = table.left_out.iter().filter_map(names).collect();
+        assert_eq!(left_out, ["e", "nv", "nn", "fk"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use reinstate_plugin::portable::{Portable, TableAttributes};
 use reinstate_plugin::rows::copy_text::{self, Ending};
 use reinstate_plugin::rows::{Field, Presence};
+use reinstate_plugin::tables::ForeignKey;
 use reinstate_plugin::{Counts, Failure, Finding, Object, Outlook, Target, declared_rows, entries, tables};
 use serde_json::json;
 
@@ -25,6 +26,7 @@ impl Plan {
     fn of(object: &Object, entry: &Attributes, target: &Target) -> Self {
         let mut table = Table::of(&entry.definition, &entry.parts_of_it);
         add_inherited(&mut table, entry);
+        leave_out_keys_to_partitioned(&mut table, object, entry);
         let object = Object { dialect: "postgresql".to_owned(), ..object.clone() };
         let portable = Portable::of(table.attributes.clone(), &object, target);
         let mut left_out = table.left_out;
@@ -37,6 +39,11 @@ impl Plan {
         }));
         let has_other_columns = table.has_other_columns;
         Self { attributes: table.attributes, portable, left_out, has_other_columns }
+    }
+
+    /// PostgreSQL has tables without columns, others have not.
+    fn has_no_columns(&self) -> bool {
+        self.attributes.columns.is_empty()
     }
 }
 
@@ -51,9 +58,28 @@ fn add_inherited(table: &mut Table, entry: &Attributes) {
     }
 }
 
+/// A partitioned table stays empty where its partitions are tables of their own: no key can refer to it.
+fn leave_out_keys_to_partitioned(table: &mut Table, object: &Object, entry: &Attributes) {
+    let is_partitioned = |key: &ForeignKey| {
+        let schema = key.schema.as_ref().or(object.source.schema.as_ref());
+        entry.refers_to_partitioned.iter().any(|name| (name.schema.as_ref(), &name.name) == (schema, &key.table))
+    };
+    let (left_out, kept) = std::mem::take(&mut table.attributes.foreign_keys).into_iter().partition(is_partitioned);
+    table.attributes.foreign_keys = kept;
+    let left_out: Vec<ForeignKey> = left_out;
+    table.left_out.extend(left_out.into_iter().map(|key| {
+        let name = key.name.map_or_else(String::new, |name| format!(" `{name}`"));
+        format!("the foreign key{name} to the partitioned table {}", key.table)
+    }));
+}
+
 pub(super) fn plan(object: &Object, entry: &Attributes, target: &Target) -> Result<Outlook, Failure> {
     let plan = Plan::of(object, entry, target);
     let mut outlook = Outlook::new();
+    if plan.has_no_columns() {
+        outlook.findings.push(without_columns(object, target));
+        return Ok(outlook);
+    }
     for key in &plan.attributes.foreign_keys {
         let mut name = object.sibling("table", &key.table);
         if key.schema.is_some() {
@@ -83,6 +109,9 @@ pub(super) fn plan(object: &Object, entry: &Attributes, target: &Target) -> Resu
 
 pub(super) fn begin(object: &Object, entry: &Attributes, target: &Target) -> Result<(), Failure> {
     let plan = Plan::of(object, entry, target);
+    if plan.has_no_columns() {
+        return super::keep(&document(object, &plan.attributes)?);
+    }
     tables::create("", &plan.portable.definition)?;
     if plan.left_out.is_empty() { Ok(()) } else { super::keep(&document(object, &plan.attributes)?) }
 }
@@ -108,6 +137,9 @@ pub(in crate::handler) fn decode(
     append: impl FnMut(&[u8], u64) -> Result<(), Failure>,
 ) -> Result<Counts, Failure> {
     let plan = Plan::of(object, entry, target);
+    if plan.has_no_columns() {
+        return Ok(Counts { rows: 0, bytes: 0 });
+    }
     let fields = |columns| in_order(columns, plan.portable.fields.clone());
     match object.part(part)?.form.as_str() {
         COPY_TEXT => {
@@ -146,7 +178,11 @@ pub(super) fn verify(object: &Object, entry: &Attributes, target: &Target) -> Re
     if object.rows_only {
         return Ok(Vec::new());
     }
-    let columns = Plan::of(object, entry, target).portable.definition.columns;
+    let plan = Plan::of(object, entry, target);
+    if plan.has_no_columns() {
+        return Ok(Vec::new());
+    }
+    let columns = plan.portable.definition.columns;
     let expected: Vec<String> = columns.into_iter().map(|column| column.name).collect();
     let staged = tables::summarize("")?.columns;
     if staged == expected {
@@ -154,6 +190,17 @@ pub(super) fn verify(object: &Object, entry: &Attributes, target: &Target) -> Re
     }
     let message = format!("The columns {} are staged, they should be {}", staged.join(", "), expected.join(", "));
     Ok(vec![Finding::refusal("table.columns", message, "Restore the table again; if it stays, report it")])
+}
+
+fn without_columns(object: &Object, target: &Target) -> Finding {
+    Finding::warning(
+        "pgdump.not_kept",
+        format!(
+            "{} is not kept as a table: it has no columns of its own, and {} has no such tables; its definition is kept as a document",
+            object.source, target.kind
+        ),
+        "Exclude it, or restore into PostgreSQL where it is needed",
+    )
 }
 
 /// One finding for all that a table loses.
@@ -240,6 +287,34 @@ mod tests {
         for part in ["inheritance of public.p", "index `g`", "type of column `of_p`", "the default of column `s`"] {
             assert!(finding.message.contains(part), "{part}: {}", finding.message);
         }
+    }
+
+    #[test]
+    fn a_table_without_columns_is_told_of_and_not_made() {
+        let entry = entry("CREATE TABLE public.t (\n);", "COPY public.t  FROM stdin;\n");
+        let (object, target) = (object(), Target::named("sqlite", "sqlite"));
+        let outlook = plan(&object, &entry, &target).unwrap();
+        let [finding] = &outlook.findings[..] else { panic!("{:?}", outlook.findings) };
+        assert_eq!((finding.code.as_str(), finding.severity), ("pgdump.not_kept", Severity::Warning));
+        assert!(finding.message.contains("no columns"), "{}", finding.message);
+        end(&object, &entry, &target).unwrap();
+        assert!(verify(&object, &entry, &target).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_key_to_a_partitioned_table_is_left_out() {
+        let mut entry = entry("CREATE TABLE public.t (a integer);", "COPY public.t (a) FROM stdin;\n");
+        let key = |name: &str, to: &str| {
+            format!("ALTER TABLE ONLY public.t ADD CONSTRAINT {name} FOREIGN KEY (a) REFERENCES {to}(a);")
+        };
+        entry.parts_of_it = vec![key("far", "s.part"), key("near", "public.part"), key("plain", "public.p")];
+        let named =
+            |schema: &str| ObjectName { kind: "table".into(), schema: Some(schema.into()), name: "part".into() };
+        entry.refers_to_partitioned = vec![named("public"), named("other")];
+        let plan = Plan::of(&object(), &entry, &Target::named("sqlite", "sqlite"));
+        let kept: Vec<_> = plan.attributes.foreign_keys.iter().map(|key| key.name.as_deref()).collect();
+        assert_eq!(kept, [Some("far"), Some("plain")]);
+        assert_eq!(plan.left_out, ["the foreign key `near` to the partitioned table part"]);
     }
 
     #[test]
