@@ -119,6 +119,8 @@ fn facts(settings: &Settings, server: &Server, contents: Contents, health: Healt
         no_fill: None,
         warnings: Vec::new(),
         identity: Some(server.user.clone()),
+        memberships: Default::default(),
+        grants_access: false,
         encoding: None,
         health,
     }

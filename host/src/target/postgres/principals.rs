@@ -29,7 +29,7 @@ pub(super) fn create(work: &mut PostgresWork, principal: Principal) -> Result<()
     }
     let quoted = fragment::ident(&name)?;
     if let Some(existing) = role::read(work, &name)? {
-        if !is_self(work, &name)? {
+        if work.may_change(&name) || !is_self(work, &name)? {
             let (statements, undo) = (role.alter(&quoted, &name), existing.alter(&quoted, &name));
             work.permit(&statements)?;
             work.defer(&statements, Some(&undo))?;

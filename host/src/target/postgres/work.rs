@@ -117,6 +117,11 @@ impl PostgresWork {
         &self.shared.dialect
     }
 
+    /// Whether the role of that name may be changed although it runs the restore.
+    pub(super) fn may_change(&self, name: &str) -> bool {
+        self.shared.allow.contains(&crate::plan::identity::allowance(name))
+    }
+
     /// Refuses statements that would reach outside the stage and were not allowed to.
     pub(crate) fn permit(&self, statements: &str) -> Result<()> {
         let allowed = |code: &str| self.shared.allow.contains(code) || self.shared.allow.contains("all");
