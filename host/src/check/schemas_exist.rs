@@ -45,6 +45,7 @@ mod tests {
     fn a_schema_may_be_an_object_itself() {
         let mut sample = Sample::of(&["schema sales", "table sales.a", "table other.b"]);
         sample.knows_dumps();
+        sample.options.create_schema_if_not_exist = false;
         sample.finds(&["Refusal plan.schema_missing … no schema other"]);
     }
 
