@@ -84,13 +84,7 @@ pub(super) fn read(rows: Vec<Vec<Option<String>>>, server: &Server) -> Result<Co
 pub(super) fn roles(server: &Server) -> impl Iterator<Item = (ObjectName, Existing)> {
     server.roles.values().filter(|role| !role.name.starts_with("pg_")).map(|role| {
         let name = ObjectName::new(if role.can_login { "user" } else { "role" }, None, &role.name);
-        let fixed = if role.name == server.user || role.name == server.session_user {
-            Some("the restore runs as this role, which cannot be renamed meanwhile".to_owned())
-        } else if role.may_alter {
-            None
-        } else {
-            Some(format!("{} may not alter it", server.user))
-        };
+        let fixed = if role.may_alter { None } else { Some(format!("{} may not alter it", server.user)) };
         (name, Existing { fingerprint: digest([role.mark.as_str()]), fixed, ..Existing::default() })
     })
 }
