@@ -54,13 +54,14 @@ fn tables_that_refer_to_what_gives_way_go_out_of_sight_and_come_back() {
     server.sql(&source, SOURCE);
     let archive = sandbox.text("archive.tar");
     sandbox.json(&["backup", "create", "--from", &server.target(&source), "-o", &archive]).expect(0);
-    let live = "CREATE SCHEMA s; CREATE TABLE s.parent(id bigint PRIMARY KEY, old text); INSERT INTO s.parent VALUES (7, 'x');
-        CREATE TABLE s.child(id serial PRIMARY KEY, parent bigint REFERENCES s.parent); INSERT INTO s.child(parent) VALUES (7);
+    let live = "CREATE SCHEMA s; CREATE TABLE s.parent(id bigint PRIMARY KEY, old text); INSERT INTO s.parent VALUES (700, 'x');
+        CREATE TABLE s.child(id serial PRIMARY KEY, parent bigint REFERENCES s.parent); INSERT INTO s.child(parent) VALUES (700);
         CREATE TABLE s.grandchild(child int REFERENCES s.child); INSERT INTO s.grandchild VALUES (1);";
     let tables = "SELECT string_agg(tablename, ',' ORDER BY tablename) FROM pg_tables WHERE schemaname = 's'";
     for (policy, cascade, status, expected) in [
         ("none", "=true", 3, "child,grandchild,parent"),
-        ("replace", "=false", 3, "child,grandchild,parent"),
+        // Its rows do not find theirs in what is restored.
+        ("replace", "=false", 1, "child,grandchild,parent"),
         ("replace", "=true", 0, "parent"),
     ] {
         let database = server.database();
@@ -70,7 +71,7 @@ fn tables_that_refer_to_what_gives_way_go_out_of_sight_and_come_back() {
         let outcome = sandbox.json(&[&["restore", &archive, "--into", &into][..], &options].concat());
         assert_eq!(outcome.status, Some(status), "{policy} {cascade}: {outcome:#?}");
         assert_eq!(server.value(&database, tables), expected, "{policy} {cascade}");
-        if policy == "replace" && status == 3 {
+        if status == 1 {
             let said = outcome.json()["findings"].to_string();
             assert!(said.contains("table s.child") && said.contains("--cascade-foreign-keys"), "{said}");
         }
@@ -80,7 +81,7 @@ fn tables_that_refer_to_what_gives_way_go_out_of_sight_and_come_back() {
             let job = report["job"].as_str().expect("a job");
             sandbox.json(&["undo", job, "--into", &into]).expect(0);
             assert_eq!(server.value(&database, tables), "child,grandchild,parent");
-            server.sql(&database, "INSERT INTO s.child(parent) VALUES (7)");
+            server.sql(&database, "INSERT INTO s.child(parent) VALUES (700)");
             let keys =
                 "SELECT count(*)::text FROM pg_constraint WHERE contype = 'f' AND connamespace = 's'::regnamespace";
             assert_eq!(server.value(&database, keys), "2");

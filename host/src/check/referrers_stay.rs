@@ -1,4 +1,5 @@
-//! No table that is not in the backup refers to one that gives way, unless it gives way with it: its rows would refer to others than they did.
+//! Tables that are not in the backup and refer to one that gives way are tied to the restored one; the switch fails where their rows do not
+//! find theirs.
 
 use std::collections::BTreeMap;
 
@@ -24,10 +25,11 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
 fn finding(to: &ObjectName, tables: &[&ObjectName]) -> Finding {
     let (are, refer) = if tables.len() == 1 { ("is", "refers") } else { ("are", "refer") };
     let message = format!(
-        "{} would give way, and {}, which {are} not in the backup, {refer} to it",
+        "{} gives way, and {}, which {are} not in the backup, {refer} to it and will refer to the restored one; nothing is switched if \
+         their rows do not find theirs there",
         capital(&to.to_string()),
         list(tables)
     );
-    let fix = "--cascade-foreign-keys to put these out of sight with it, --restore-policy rename, or drop their foreign keys before";
-    Finding::refusal("plan.referrers", message, fix).about(to)
+    let fix = "--cascade-foreign-keys puts these out of sight with it, to be brought back by undo";
+    Finding::warning("plan.referrers", message, fix).about(to)
 }

@@ -104,7 +104,7 @@ pub(super) struct PlanArgs {
     #[arg(long, value_name = "POLICY|KIND=POLICY,…", value_delimiter = ',', default_value = "none", help_heading = WHERE)]
     restore_policy: Vec<PolicyChoice>,
     /// With the policy `replace`: put tables out of sight that are not in the backup and refer to tables that give way, instead of
-    /// refusing
+    /// failing where their rows do not find theirs
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set, help_heading = WHERE)]
     cascade_foreign_keys: bool,
     /// Where the policy `rename` moves existing objects

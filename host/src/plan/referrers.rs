@@ -121,8 +121,8 @@ mod tests {
     fn tables_that_stay_are_named() {
         let sample = sample(&["table main.parent"], Policy::Replace, false);
         sample.finds(&[
-            "Refusal plan.referrers table main.parent: Table main.parent would give way, and table main.child, table \
-                        main.other, which are not in the backup, refer to it [--cascade-foreign-keys",
+            "Warning plan.referrers table main.parent: Table main.parent gives way, and table main.child, table \
+                        main.other, which are not in the backup, refer to it … [--cascade-foreign-keys",
         ]);
         let cascading = self::sample(&["table main.parent"], Policy::Replace, true);
         cascading.finds(&[]);

@@ -95,7 +95,10 @@ fn references(connection: &Connection, snapshot: &Snapshot, restored: &Restored<
                     "target.foreign_key",
                     step.map(|step| step.into.clone()),
                     message,
-                    "Restore the referenced table with it, from the same backup",
+                    match own {
+                        Some(_) => "Restore the referenced table with it, from the same backup",
+                        None => "Restore the table with it, from the same backup, or --cascade-foreign-keys",
+                    },
                 ));
             }
             Err(error) => {
