@@ -161,11 +161,12 @@ fn keep_going_switches_the_others_and_names_those_that_failed() {
 }
 
 #[test]
-fn schemas_are_mapped_and_created_only_when_asked() {
+fn schemas_are_mapped_and_created_unless_refused() {
     let (sandbox, archive, into) = prepared("");
     let map = ["restore", &archive, "--into", &into, "--target-schema-map", "main=copy", "--select", "table"];
-    assert_eq!(sandbox.json(&map).expect(3).json()["findings"][0]["code"], "plan.schema_missing");
-    let report = sandbox.json(&[&map[..], &["--create-schema-if-not-exist"]].concat()).expect(0).json();
+    let refused = sandbox.json(&[&map[..], &["--create-schema-if-not-exist=false"]].concat()).expect(3);
+    assert_eq!(refused.json()["findings"][0]["code"], "plan.schema_missing");
+    let report = sandbox.json(&map).expect(0).json();
     assert!(report["restored_objects"].as_object().expect("objects").contains_key("copy.people"));
     assert_eq!(sandbox.query("target.sqlite", "SELECT count(*) FROM \"copy.people\""), "Integer(50)");
     assert_eq!(

@@ -7,6 +7,7 @@ use crate::catalog::Catalog;
 use crate::plan::{Finding, Plan, PluginDescription, Severity};
 use crate::target::Facts;
 
+mod access_taken;
 mod archive_complete;
 mod changes_stored;
 pub(crate) mod connections_enough;
@@ -22,11 +23,13 @@ mod options_used;
 mod plugins_available;
 mod plugins_granted;
 mod principals_exist;
+mod referrers_stay;
 mod right_to_restore;
 mod rows_into_existing;
 mod runs_as_itself;
 mod schemas_exist;
 mod schemas_open;
+mod snapshot_right;
 mod space_enough;
 mod steps_ordered;
 mod target_found;
@@ -65,17 +68,20 @@ const RULES: &[Rule] = &[
     connections_enough::check,
     target_found::check,
     archive_complete::check,
+    |situation| snapshot_right::check(situation).into_iter().collect(),
     plugins_available::check,
     plugins_granted::check,
     options_used::check,
     names_valid::check,
     names_free::check,
     dependents_stay::check,
+    referrers_stay::check,
     rows_into_existing::check,
     schemas_exist::check,
     schemas_open::check,
     principals_exist::check,
     runs_as_itself::check,
+    |situation| access_taken::check(situation).into_iter().collect(),
     extensions_available::check,
     definitions_stay::check,
     made_in_switch::check,
@@ -183,6 +189,7 @@ mod tests {
     #[test]
     fn every_code_of_a_rule_is_in_the_table() {
         let sources = [
+            include_str!("check/access_taken.rs"),
             include_str!("check/archive_complete.rs"),
             include_str!("check/changes_stored.rs"),
             include_str!("check/connections_enough.rs"),
@@ -198,10 +205,12 @@ mod tests {
             include_str!("check/plugins_available.rs"),
             include_str!("check/plugins_granted.rs"),
             include_str!("check/principals_exist.rs"),
+            include_str!("check/referrers_stay.rs"),
             include_str!("check/right_to_restore.rs"),
             include_str!("check/rows_into_existing.rs"),
             include_str!("check/runs_as_itself.rs"),
             include_str!("check/schemas_exist.rs"),
+            include_str!("check/snapshot_right.rs"),
             include_str!("check/space_enough.rs"),
             include_str!("check/steps_ordered.rs"),
             include_str!("check/target_version.rs"),
@@ -210,6 +219,7 @@ mod tests {
             include_str!("plan/json.rs"),
             include_str!("plan/left.rs"),
             include_str!("plan/links.rs"),
+            include_str!("plan/rights.rs"),
             include_str!("plan/select.rs"),
             include_str!("plan/stage.rs"),
         ];

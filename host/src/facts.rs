@@ -28,6 +28,8 @@ pub struct Existing {
     /// Objects that are built on it and would stay behind, on what was replaced, unless they are restored, too. What is a part of it (an
     /// index, a trigger) is none.
     pub dependents: Vec<ObjectName>,
+    /// Tables whose foreign keys refer to it.
+    pub referrers: Vec<ObjectName>,
 }
 
 /// What a target can say of its health; rules turn what is wrong into findings. The default is that all is well.
@@ -73,6 +75,11 @@ pub struct Facts {
     /// Roles that may do no more than the one that restores: what runs with their rights reaches no further. None that is a superuser is
     /// among them, for what runs with its rights may do everything, whoever calls it.
     pub plain_roles: BTreeSet<String>,
+    /// Roles that each user or role is a member of, where being replaced would take rights from the members.
+    pub memberships: BTreeMap<String, BTreeSet<String>>,
+    /// Whether the switch can give a user access to what is restored; where whoever makes an object owns it,
+    /// there is no need to.
+    pub grants_access: bool,
     /// The encoding of its texts, in its own word: `UTF8`; `None` where it is not known or can be chosen.
     pub encoding: Option<String>,
     /// Extensions and languages that can be had, as `extension:NAME` and `language:NAME`; `None` where the target has no such thing.

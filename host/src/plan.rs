@@ -1,27 +1,33 @@
 //! What a restore will do, decided before anything is written: a value that is saved, read, edited and applied.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Backup, Digest, ObjectName, Section};
+use crate::catalog::{Backup, Digest, ObjectName};
 
 pub use crate::finding::{Finding, Severity};
 
+mod access;
 mod adopt;
 mod build;
 pub(crate) mod decide;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod glob;
+pub(crate) mod identity;
 mod json;
 pub(crate) mod kinds;
 mod left;
 mod links;
 pub(crate) mod names;
+mod options;
 mod order;
+pub mod request;
+pub(crate) mod referrers;
 mod render;
+mod rights;
+mod rows;
 mod select;
 mod share;
 mod stage;
@@ -30,7 +36,9 @@ mod suggest;
 pub use adopt::adopt;
 pub use build::{Input, build};
 pub use names::mapped;
+pub use options::{Options, PolicyChoice, schema_pairs};
 pub use render::render;
+pub use rights::limit_rights;
 pub use select::select;
 pub use share::Share;
 
@@ -45,6 +53,28 @@ pub enum Policy {
     Replace,
     /// The existing object is moved to another schema.
     Rename,
+}
+
+impl Policy {
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Replace => "replace",
+            Self::Rename => "rename",
+        }
+    }
+}
+
+impl std::str::FromStr for Policy {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let all = [Self::None, Self::Replace, Self::Rename];
+        all.into_iter()
+            .find(|policy| policy.word() == word)
+            .ok_or_else(|| format!("`{}` is no policy: none, replace or rename", word.escape_debug()))
+    }
 }
 
 /// `KIND[,KIND…][:PATTERN]`: objects of these kinds (`*` for all) whose name, or `schema.name`, fits the pattern (`*` and `?`).
@@ -79,47 +109,6 @@ impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.kind, self.pattern)
     }
-}
-
-/// What the operator asked for; part of the plan, because other options make another plan.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Options {
-    /// Objects to restore; all when empty.
-    pub select: Vec<Selector>,
-    /// Objects to leave out of these.
-    pub exclude: Vec<Selector>,
-    /// What to do with names that are taken.
-    pub restore_policy: Policy,
-    /// Where the policy `rename` moves existing objects; a schema named after the archive when absent.
-    pub renamed_objects_schema: Option<String>,
-    /// Create schemas that the target lacks.
-    pub create_schema_if_not_exist: bool,
-    /// Restore into another schema: archive's name to target's name.
-    pub target_schema_map: BTreeMap<String, String>,
-    /// Restore definitions and leave rows out.
-    pub ddl_only: bool,
-    /// Go on when an object fails, and switch the others.
-    pub keep_going: bool,
-    /// Objects and parts at once; 0 for a number that is found while restoring.
-    pub width: u32,
-    /// Do not compare the digests of what is read.
-    pub skip_checksums: bool,
-    /// Restore rows into the objects that the target has, and no definitions.
-    pub rows_only: bool,
-    /// Restore only what belongs to these sections; all when empty.
-    pub sections: BTreeSet<Section>,
-    /// What of the objects is left out.
-    pub leave_out: BTreeSet<LeaveOut>,
-    /// Codes of statements that may reach outside the stage; `all` for every one.
-    pub allow: BTreeSet<String>,
-    /// How the work is kept from others' sight until the switch.
-    pub stage: StageChoice,
-    /// Leave the statistics of what was restored to the target's own housekeeping.
-    pub skip_analyze: bool,
-    /// Where a second archive is, whose users and roles are restored, too.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub globals: Option<String>,
 }
 
 /// What an operator can do without.
@@ -158,6 +147,16 @@ pub enum StageKind {
     Database,
 }
 
+impl StageKind {
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Beside => "beside",
+            Self::Database => "database",
+        }
+    }
+}
+
 /// What a step does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -170,8 +169,20 @@ pub enum Action {
     Rename,
     /// Rows are added to the existing object in the switch; the policy has no say, and it cannot be undone.
     Fill,
+    /// Nothing is restored: the existing table, whose foreign keys refer to one that gives way, is put out of sight in the switch and
+    /// kept until `discard`.
+    Drop,
+    /// Nothing is restored: the user who runs the restore is given access to what is.
+    Grant,
     /// Nothing is done; the reason says why.
     Skip,
+}
+
+impl Action {
+    /// Whether something of the archive is restored.
+    pub fn restores(self) -> bool {
+        !matches!(self, Self::Skip | Self::Drop | Self::Grant)
+    }
 }
 
 /// One object's place in the plan.
@@ -221,6 +232,31 @@ pub struct Step {
     pub existing: Option<String>,
 }
 
+impl Step {
+    /// A step that does nothing yet.
+    fn idle(object: ObjectName, into: ObjectName) -> Self {
+        Self {
+            id: 0,
+            action: Action::Skip,
+            object,
+            into,
+            aside: None,
+            reason: String::new(),
+            plugin: String::new(),
+            parts: 0,
+            rows: 0,
+            bytes: 0,
+            read_bytes: 0,
+            tables: Vec::new(),
+            needs: Vec::new(),
+            needs_loaded: Vec::new(),
+            locks: Vec::new(),
+            principals: Vec::new(),
+            existing: None,
+        }
+    }
+}
+
 /// The archive that was planned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -260,7 +296,7 @@ pub struct PluginIdentity {
 /// What the steps add up to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Totals {
-    /// Steps that do something.
+    /// Steps that restore something.
     pub objects: u64,
     /// Their parts.
     pub parts: u64,
@@ -275,7 +311,7 @@ pub struct Totals {
 impl Totals {
     /// Adds up the steps that do something. Figures come from archives and plugins, so sums stop at the largest number.
     pub fn of(steps: &[Step]) -> Self {
-        steps.iter().filter(|step| step.action != Action::Skip).fold(Self::default(), |sum, step| Self {
+        steps.iter().filter(|step| step.action.restores()).fold(Self::default(), |sum, step| Self {
             objects: sum.objects + 1,
             parts: sum.parts.saturating_add(step.parts.into()),
             rows: sum.rows.saturating_add(step.rows),

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::plan::kinds::Kinds;
 use crate::plan::{self, Options, Outlook, Plan, PlannedArchive, PluginDescription};
 use crate::plugin::{ObjectView, PluginOptions, Plugins, Surroundings};
-use crate::target::{Facts, Target};
+use crate::target::{Facts, Target, TargetInfo};
 
 mod advice;
 mod event;
@@ -23,6 +23,7 @@ mod job;
 mod locks;
 mod object;
 mod report;
+mod response;
 mod urgency;
 mod width;
 
@@ -30,6 +31,7 @@ pub use advice::before_start as advise_before_start;
 pub use event::{Event, Watch};
 pub use job::find as find_job;
 pub use report::{Report, ReportedFinding, Status};
+pub use response::Response;
 
 /// Objects that a plugin plans in one call: enough to make the call's cost vanish, few enough to stay in memory limits.
 const PLANNED_AT_ONCE: usize = 1000;
@@ -186,11 +188,12 @@ impl Prepared {
     /// Reads catalog and facts, asks the plugins, plans. `own_job` is the interrupted job that is being resumed: it does
     /// not stand in its own way.
     fn read(restore: &Restore, options: &Options, own_job: Option<&str>) -> Result<Self> {
-        let catalog = catalog(restore)?;
+        let mut catalog = catalog(restore)?;
         let mut facts = restore.target.inspect()?;
         facts.health.interrupted.retain(|job| Some(job.as_str()) != own_job);
         let plugins = restore.host.plugins.descriptions();
         let selected = plan::select(&catalog, options)?;
+        let findings = plan::limit_rights(&mut catalog, &selected, options);
         let outlooks = outlooks(restore, &catalog, &selected, &facts, options, &plugins)?;
         let archive = PlannedArchive {
             location: restore.archive.location(),
@@ -205,6 +208,7 @@ impl Prepared {
             facts: &facts,
             plugins: &plugins,
             options,
+            findings: &findings,
         });
         Ok(Self { catalog, facts, plugins, plan })
     }
@@ -230,7 +234,7 @@ impl Prepared {
                     into: step.into.clone(),
                     definitions_only: plan.options.without_rows(),
                     rows_only: plan.options.share(object) == plan::Share::Rows,
-                    leave_out: plan.options.leave_out.clone(),
+                    leave_out: plan.options.left_out(),
                 };
                 Some((step.id, view))
             })
@@ -251,7 +255,7 @@ fn catalog(restore: &Restore) -> Result<Catalog> {
 fn surroundings(catalog: &Catalog, facts: &Facts, options: &Options) -> Surroundings {
     Surroundings {
         dialect: catalog.backup.dialect.clone(),
-        target: facts.info.clone(),
+        target: TargetInfo { forms: options.forms(&facts.info), ..facts.info.clone() },
         schema_map: options.target_schema_map.iter().map(|(from, to)| (from.clone(), to.clone())).collect(),
         allow: options.allow.clone(),
         plain_roles: facts.plain_roles.clone(),
@@ -290,7 +294,7 @@ fn outlooks(
                         into: plan::mapped(&object.name, &options.target_schema_map),
                         definitions_only: options.without_rows(),
                         rows_only: options.share(object) == plan::Share::Rows,
-                        leave_out: options.leave_out.clone(),
+                        leave_out: options.left_out(),
                     }
                 })
                 .collect();

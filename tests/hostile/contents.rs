@@ -45,7 +45,7 @@ fn a_payload_with_other_rows_is_told() {
     let archive = scene.archive(&parts.made());
     scene.fails(&archive, &[], Expected::failed("swapped", "archive.checksum_mismatch").object("table main.teams"));
     // Whoever says that digests do not matter gets what is there.
-    scene.restore(&archive, &["--no-checksum"]).expect(0);
+    scene.restore(&archive, &["--checksum=false"]).expect(0);
     assert_eq!(scene.sandbox.query("target.sqlite", "SELECT name FROM teams WHERE id = 3"), "Text(\"black\")");
 }
 

@@ -83,6 +83,8 @@ impl Target for Platform {
             principals: Default::default(),
             available: None,
             identity: None,
+            memberships: Default::default(),
+            grants_access: false,
             encoding: None,
             closed_schemas: Default::default(),
             no_stage_database: Some("A platform has one place for its objects".to_owned()),

@@ -14,7 +14,7 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     }
     let acting = || situation.plan.steps.iter().filter(|step| step.action != Action::Skip);
     let restored: HashSet<&ObjectName> = acting().map(|step| &step.into).collect();
-    let replaced = acting().filter(|step| step.action == Action::Replace);
+    let replaced = acting().filter(|step| matches!(step.action, Action::Replace | Action::Drop));
     replaced.filter_map(|step| finding(situation, step, &restored)).collect()
 }
 

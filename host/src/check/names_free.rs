@@ -38,6 +38,10 @@ fn own_name(step: &Step, present: &Present<'_>, in_schema: bool) -> Option<Findi
     let subject = capital(&step.into.to_string());
     let exclude = format!("--exclude {}", selector(&step.object));
     let (code, message, fix) = match (step.action, &existing.fixed) {
+        (Action::Drop, Some(why)) => {
+            let fix = "Leave out --cascade-foreign-keys, or drop it by hand before".to_owned();
+            ("plan.cannot_replace", format!("{subject} refers to what gives way and cannot be put aside: {why}"), fix)
+        }
         (Action::Replace, Some(why)) => {
             ("plan.cannot_replace", format!("{subject} exists and cannot be replaced: {why}"), exclude)
         }
@@ -117,7 +121,7 @@ fn elsewhere(step: &Step) -> String {
     let exclude = format!("--exclude {}", selector(&step.object));
     match &step.object.schema {
         Some(schema) => {
-            format!("--target-schema-map {}=SCHEMA --create-schema-if-not-exist or {exclude}", quote(schema))
+            format!("--target-schema-map {}=SCHEMA or {exclude}", quote(schema))
         }
         None => exclude,
     }
@@ -215,7 +219,7 @@ mod tests {
                 "table main.a",
                 "view main.a",
                 &[
-                    "Table main.a cannot stand beside view main.a … --target-schema-map main=SCHEMA --create-schema-if-not-exist or --exclude table:main.a",
+                    "Table main.a cannot stand beside view main.a … --target-schema-map main=SCHEMA or --exclude table:main.a",
                 ],
             ),
             (Rename, "table main.a", "table MAIN.A", &[same]),

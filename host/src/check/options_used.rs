@@ -10,13 +10,14 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     let options = &situation.plan.options;
     let schemas: BTreeSet<&str> =
         situation.catalog.objects.iter().filter_map(|object| object.name.schema.as_deref()).collect();
+    let kinds: BTreeSet<&str> = situation.catalog.objects.iter().map(|object| object.name.kind.as_str()).collect();
     let held: Vec<&str> = schemas.iter().copied().collect();
     let unknown = options.target_schema_map.keys().filter(|schema| !schemas.contains(schema.as_str())).map(|schema| {
         let message =
             format!("--target-schema-map names the schema {schema}, but the archive's schemas are: {}", list(&held));
         Finding::refusal("plan.map_unmatched", message, format!("Leave out --target-schema-map {}=…", quote(schema)))
     });
-    let aimless = (options.renamed_objects_schema.is_some() && options.restore_policy != Policy::Rename).then(|| {
+    let aimless = (options.renamed_objects_schema.is_some() && !options.uses(Policy::Rename)).then(|| {
         let message = "--renamed-objects-schema does nothing without the policy rename";
         Finding::warning(
             "plan.option_unused",
@@ -24,11 +25,19 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
             "--restore-policy rename, or leave out --renamed-objects-schema",
         )
     });
-    let ignored = (options.rows_only && options.restore_policy != Policy::None).then(|| {
+    let ignored = (options.rows_only && (options.uses(Policy::Replace) || options.uses(Policy::Rename))).then(|| {
         let message = "--restore-policy does nothing with --data-only: rows are added to what is there";
         Finding::warning("plan.option_unused", message, "Leave out one of them")
     });
-    unknown.chain(aimless).chain(ignored).collect()
+    let kindless = options.restore_policy_by_kind.keys().filter(|kind| !kinds.contains(kind.as_str())).map(|kind| {
+        let message = format!("--restore-policy names the kind {kind}, of which the archive holds nothing");
+        Finding::warning("plan.option_unused", message, format!("Leave out {}=…", quote(kind)))
+    });
+    let uncascaded = (options.cascade_foreign_keys && !options.uses(Policy::Replace)).then(|| {
+        let message = "--cascade-foreign-keys does nothing without the policy replace";
+        Finding::warning("plan.option_unused", message, "--restore-policy replace, or leave out --cascade-foreign-keys")
+    });
+    unknown.chain(aimless).chain(ignored).chain(kindless).chain(uncascaded).collect()
 }
 
 #[cfg(test)]

@@ -1,18 +1,22 @@
 //! The role that restores is never changed by what it restores: a password, a right or a membership less would stop it half-way.
 
 use super::Situation;
-use crate::plan::decide::is_identity;
-use crate::plan::{Action, Finding};
-use crate::text::{capital, selector};
+use crate::plan::Finding;
+use crate::plan::identity::{Identity, allowance};
+use crate::text::{capital, quote, selector};
 
 pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
-    let identity = situation.facts.identity.as_deref();
-    let acting = situation.plan.steps.iter().filter(|step| step.action != Action::Skip);
+    let identity = Identity::of(situation.facts, &situation.plan.options);
+    let acting = situation.plan.steps.iter().filter(|step| step.action.restores());
     acting
-        .filter(|step| is_identity(&step.into, identity))
+        .filter(|step| identity.keeps(&step.into).is_some())
         .map(|step| {
-            let message = format!("{} runs this restore and must stay as it is", capital(&step.into.to_string()));
-            let fix = format!("--exclude {}, or restore as another role", selector(&step.object));
+            let message = format!(
+                "{} is who runs this restore, or gives it rights, and must stay as it is",
+                capital(&step.into.to_string())
+            );
+            let fix =
+                format!("--exclude {}, or --allow {}", selector(&step.object), quote(&allowance(&step.into.name)));
             Finding::refusal("plan.own_role", message, fix).about(&step.object)
         })
         .collect()
@@ -35,7 +39,9 @@ mod tests {
         let found = findings(&sample.check_plan(plan));
         assert_findings(
             &found,
-            &["Refusal plan.own_role user ana: User ana runs this restore … [--exclude user:ana, or"],
+            &[
+                "Refusal plan.own_role user ana: User ana is who runs this restore … [--exclude user:ana, or --allow identity:ana]",
+            ],
         );
     }
 }

@@ -31,7 +31,7 @@ fn finding(schema: &str, steps: &[&Step]) -> Finding {
         counted(steps.len() as u64, "object")
     );
     let source = steps.first().and_then(|step| step.object.schema.as_deref()).unwrap_or(schema);
-    let fix = format!("--create-schema-if-not-exist or --target-schema-map {}=SCHEMA", quote(source));
+    let fix = format!("Leave out --create-schema-if-not-exist=false, or --target-schema-map {}=SCHEMA", quote(source));
     Finding::refusal("plan.schema_missing", message, fix)
 }
 
@@ -45,6 +45,7 @@ mod tests {
     fn a_schema_may_be_an_object_itself() {
         let mut sample = Sample::of(&["schema sales", "table sales.a", "table other.b"]);
         sample.knows_dumps();
+        sample.options.create_schema_if_not_exist = false;
         sample.finds(&["Refusal plan.schema_missing … no schema other"]);
     }
 
@@ -55,7 +56,7 @@ mod tests {
                 "other",
                 false,
                 &[
-                    "Refusal plan.schema_missing -: The target has no schema other, which 2 objects would be restored into [--create-schema-if-not-exist or --target-schema-map sales=SCHEMA]",
+                    "Refusal plan.schema_missing -: The target has no schema other, which 2 objects would be restored into [Leave out --create-schema-if-not-exist=false, or --target-schema-map sales=SCHEMA]",
                 ][..],
             ),
             ("other", true, &[]),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::error::Result;
 
@@ -37,6 +37,9 @@ pub(super) enum Command {
     Restore {
         /// A file, a folder with an unpacked archive, or `-` for standard input
         archive: String,
+        /// Say what would be done and change nothing: answer and exit status are those of `reinstate plan`
+        #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
+        dry_run: bool,
         #[command(flatten)]
         into: Into,
         #[command(flatten)]

@@ -25,7 +25,10 @@ use super::{environment, restoring};
 pub(super) async fn run(cli: Cli) -> u8 {
     let json = cli.json;
     let result = match cli.command {
-        Command::Restore { archive, into, options, reading, plugins } => {
+        Command::Restore { archive, dry_run: true, into, options, reading, plugins } => {
+            restoring::plan(&archive, None, &into, options, &reading, &plugins, json).await
+        }
+        Command::Restore { archive, dry_run: false, into, options, reading, plugins } => {
             Ok(restoring::restore(&archive, &into, options, &reading, &plugins, json).await)
         }
         Command::Plan { archive, output, into, options, reading, plugins } => {

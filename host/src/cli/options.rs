@@ -1,10 +1,13 @@
 //! What to restore and how, as it is written on the command line: our own words, and those that users of pg_restore know.
 
-use clap::{Args, ValueEnum};
+use std::collections::BTreeMap;
+
+use clap::{ArgAction, Args, ValueEnum};
 
 use crate::catalog::Section;
 use crate::error::{Error, Result};
-use crate::plan::{LeaveOut, Options, Policy, Selector, StageChoice};
+use crate::plan::identity::is_allowance;
+use crate::plan::{LeaveOut, Options, PolicyChoice, Selector, StageChoice, schema_pairs};
 use crate::sql::reach::CODES;
 
 const WHAT: &str = "What is restored";
@@ -15,17 +18,6 @@ const HOW: &str = "How it is done";
 const RELATIONS: &str = "table,view,materialized_view,foreign_table,sequence";
 /// Kinds of what it calls a function.
 const ROUTINES: &str = "user_defined_function,stored_procedure,aggregate";
-
-/// Kinetica's words for what happens to names that are taken.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum PolicyArg {
-    /// Refuse
-    None,
-    /// The restored object takes the place; the existing one is kept until `discard`
-    Replace,
-    /// The existing object moves to another schema
-    Rename,
-}
 
 /// Parts of a backup, in pg_dump's words.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -94,28 +86,43 @@ pub(super) struct PlanArgs {
     /// Leave comments out
     #[arg(long, help_heading = WHAT)]
     no_comments: bool,
+    /// Give users and roles all their permissions, also on objects that this job does not restore
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set, help_heading = WHAT)]
+    restore_all_permissions: bool,
+    /// Restore no users, members of roles or tokens, and give who runs the restore full access to what is restored
+    #[arg(long, help_heading = WHAT)]
+    take_access: bool,
+    /// Refuse an archive that holds another snapshot than this one; empty for whatever it holds
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true, help_heading = WHAT)]
+    backup_id: String,
     /// Restore the roles of this `pg_dumpall --globals-only` script first; the role that restores is never changed
     #[arg(long, value_name = "FILE", help_heading = WHAT)]
     globals: Option<String>,
 
-    /// What happens to names that are taken; `replace` is what --clean --if-exists is elsewhere, and can be undone
-    #[arg(long, value_enum, default_value = "none", help_heading = WHERE)]
-    restore_policy: Option<PolicyArg>,
+    /// What happens to names that are taken: `none` refuses; `replace` lets the restored object take the place, which is what --clean
+    /// --if-exists is elsewhere, and can be undone; `rename` moves the existing object to another schema. KIND=POLICY is for that kind alone
+    #[arg(long, value_name = "POLICY|KIND=POLICY,…", value_delimiter = ',', default_value = "none", help_heading = WHERE)]
+    restore_policy: Vec<PolicyChoice>,
+    /// With the policy `replace`: put tables out of sight that are not in the backup and refer to tables that give way, instead of
+    /// failing where their rows do not find theirs
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set, help_heading = WHERE)]
+    cascade_foreign_keys: bool,
     /// Where the policy `rename` moves existing objects
     #[arg(long, value_name = "SCHEMA", help_heading = WHERE)]
     renamed_objects_schema: Option<String>,
-    /// Create schemas that the target lacks
-    #[arg(long, help_heading = WHERE)]
+    /// Create schemas that the target lacks; with `=false` they are refused
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = ArgAction::Set, help_heading = WHERE)]
     create_schema_if_not_exist: bool,
-    /// Restore a schema under another name
-    #[arg(long, value_name = "OLD=NEW", value_parser = mapping, help_heading = WHERE)]
-    target_schema_map: Vec<(String, String)>,
+    /// Restore schemas under other names; may be given more than once
+    #[arg(long, value_name = "SRC=DST|SRC: DST,…", value_parser = mapping, help_heading = WHERE)]
+    target_schema_map: Vec<Pairs>,
     /// Where the work is done until the switch
     #[arg(long, value_enum, default_value = "auto", help_heading = WHERE)]
     stage: Option<StageArg>,
 
-    /// Let statements of the backup that reach outside the stage run, by the codes that the plan names; `all` for every one
-    #[arg(long, value_name = "CODE,…|all", value_delimiter = ',', value_parser = code, help_heading = HOW)]
+    /// Let statements of the backup that reach outside the stage run, by the codes that the plan names; `all` for every one.
+    /// identity:NAME lets the user or role be changed that runs the restore
+    #[arg(long, value_name = "CODE,…|all|identity:NAME", value_delimiter = ',', value_parser = code, help_heading = HOW)]
     allow: Vec<String>,
     /// Go on when an object fails, and switch the others
     #[arg(long, help_heading = HOW)]
@@ -126,9 +133,15 @@ pub(super) struct PlanArgs {
     /// Objects and parts at once; 0 for a number that is found while restoring
     #[arg(short = 'j', long, value_name = "N", visible_alias = "jobs", default_value_t = 0, help_heading = HOW)]
     width: u32,
-    /// Do not compare the digests of what is read
-    #[arg(long, help_heading = HOW)]
-    no_checksum: bool,
+    /// Compare the digests of what is read
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = ArgAction::Set, help_heading = HOW)]
+    checksum: bool,
+    /// Decode rows and insert them, also where the target takes them in the form in which they come
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set, help_heading = HOW)]
+    reingest: bool,
+    /// Who runs the restore, where the target does not know: a user that it keeps, who is never changed
+    #[arg(long, value_name = "NAME", value_parser = name, help_heading = HOW)]
+    identity: Option<String>,
     /// Leave the statistics of what is restored to the target's own housekeeping
     #[arg(long, help_heading = HOW)]
     no_analyze: bool,
@@ -150,14 +163,9 @@ impl PlanArgs {
             );
             return Err(Error::new("usage", message).state("The target is unchanged").next("reinstate help restore"));
         }
-        Ok(Options {
+        let mut options = Options {
             select: self.selected(),
             exclude: self.excluded(),
-            restore_policy: match self.restore_policy {
-                Some(PolicyArg::None) | None => Policy::None,
-                Some(PolicyArg::Replace) => Policy::Replace,
-                Some(PolicyArg::Rename) => Policy::Rename,
-            },
             sections: self.section.iter().map(|section| Section::from(*section)).collect(),
             leave_out: [
                 (self.no_owner, LeaveOut::Owners),
@@ -174,16 +182,25 @@ impl PlanArgs {
             },
             renamed_objects_schema: self.renamed_objects_schema,
             create_schema_if_not_exist: self.create_schema_if_not_exist,
-            target_schema_map: self.target_schema_map.into_iter().collect(),
+            target_schema_map: schema_map(self.target_schema_map)?,
+            backup_id: Some(self.backup_id).filter(|id| !id.is_empty()),
+            reingest: self.reingest,
+            cascade_foreign_keys: self.cascade_foreign_keys,
+            restore_all_permissions: self.restore_all_permissions,
+            identity: self.identity,
+            take_access: self.take_access,
             ddl_only: self.ddl_only,
             rows_only: self.data_only,
             keep_going: self.keep_going,
             width: self.width,
-            skip_checksums: self.no_checksum,
+            checksum: self.checksum,
             skip_analyze: self.no_analyze,
             allow: self.allow.into_iter().collect(),
             globals: self.globals,
-        })
+            ..Options::default()
+        };
+        options.choose_policies(self.restore_policy);
+        Ok(options)
     }
 
     /// pg_restore's words as selectors: names within the schemas that were named, and where none was, whole schemas.
@@ -238,19 +255,32 @@ fn name(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("expected a name".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-fn mapping(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((old, new)) if !old.is_empty() && !new.is_empty() => Ok((old.to_owned(), new.to_owned())),
-        _ => Err("expected OLD=NEW".to_owned()),
+/// Schemas of one flag.
+type Pairs = Vec<(String, String)>;
+
+fn mapping(text: &str) -> Result<Pairs, String> {
+    schema_pairs(text)
+}
+
+/// Those of all flags. Fails with `usage` when one schema is mapped to two.
+fn schema_map(flags: Vec<Pairs>) -> Result<BTreeMap<String, String>> {
+    let mut map = BTreeMap::new();
+    for (from, to) in flags.into_iter().flatten() {
+        let earlier = map.insert(from.clone(), to.clone());
+        if earlier.is_some_and(|earlier| earlier != to) {
+            let message = format!("--target-schema-map maps the schema `{}` to two others", from.escape_debug());
+            return Err(Error::new("usage", message).state("The target is unchanged").next("reinstate help restore"));
+        }
     }
+    Ok(map)
 }
 
 fn code(text: &str) -> Result<String, String> {
-    if text == "all" || CODES.iter().any(|(code, _)| *code == text) {
+    if text == "all" || is_allowance(text) || CODES.iter().any(|(code, _)| *code == text) {
         return Ok(text.to_owned());
     }
     let known: Vec<&str> = CODES.iter().map(|(code, _)| *code).collect();
-    Err(format!("expected codes as the plan names them, or all; there are {}", known.join(", ")))
+    Err(format!("expected codes as the plan names them, all, or identity:NAME; there are {}", known.join(", ")))
 }
 
 #[cfg(test)]
@@ -258,6 +288,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::plan::Policy;
 
     #[derive(Debug, Parser)]
     struct Line {
@@ -297,6 +328,14 @@ mod tests {
         assert_eq!(excluded.iter().map(ToString::to_string).collect::<Vec<_>>(), ["view:*", "*:old.*"]);
     }
 
+    fn policies(pairs: &[(&str, Policy)]) -> BTreeMap<String, Policy> {
+        pairs.iter().map(|(kind, policy)| ((*kind).to_owned(), *policy)).collect()
+    }
+
+    fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect()
+    }
+
     #[test]
     fn every_flag_is_an_option() {
         let base = Options::default;
@@ -324,6 +363,38 @@ mod tests {
             (&["-j", "4"], Options { width: 4, ..base() }),
             (&["--jobs=4", "--exit-on-error"], Options { width: 4, ..base() }),
             (
+                &["--restore-policy", "replace", "--restore-policy", "user=none,role=rename"],
+                Options {
+                    restore_policy: Policy::Replace,
+                    restore_policy_by_kind: policies(&[("user", Policy::None), ("role", Policy::Rename)]),
+                    ..base()
+                },
+            ),
+            (
+                &["--restore-policy", "user=replace"],
+                Options { restore_policy_by_kind: policies(&[("user", Policy::Replace)]), ..base() },
+            ),
+            (&["--create-schema-if-not-exist"], base()),
+            (&["--create-schema-if-not-exist=true"], base()),
+            (&["--create-schema-if-not-exist=false"], Options { create_schema_if_not_exist: false, ..base() }),
+            (&["--checksum"], base()),
+            (&["--checksum=false"], Options { checksum: false, ..base() }),
+            (&["--reingest"], Options { reingest: true, ..base() }),
+            (&["--reingest=false"], base()),
+            (&["--cascade-foreign-keys=true"], Options { cascade_foreign_keys: true, ..base() }),
+            (&["--restore-all-permissions"], Options { restore_all_permissions: true, ..base() }),
+            (&["--backup-id", "s1"], Options { backup_id: Some("s1".to_owned()), ..base() }),
+            (&["--backup-id", ""], base()),
+            (
+                &["--identity", "ana", "--take-access"],
+                Options { identity: Some("ana".to_owned()), take_access: true, ..base() },
+            ),
+            (&["--allow", "identity:ana"], Options { allow: ["identity:ana".to_owned()].into(), ..base() }),
+            (
+                &["--target-schema-map", "a=b", "--target-schema-map", "c: d, e:f"],
+                Options { target_schema_map: map(&[("a", "b"), ("c", "d"), ("e", "f")]), ..base() },
+            ),
+            (
                 &["--restore-policy", "rename", "--keep-going"],
                 Options { restore_policy: Policy::Rename, keep_going: true, ..base() },
             ),
@@ -345,7 +416,13 @@ mod tests {
             (&["--allow", ""], "expected codes"),
             (&["--table", ""], "expected a name"),
             (&["--section", "all"], "post-data"),
-            (&["--target-schema-map", "a="], "expected OLD=NEW"),
+            (&["--target-schema-map", "a="], "`a=` is not SRC: DST or SRC=DST"),
+            (&["--target-schema-map", "a=b", "--target-schema-map", "a: c"], "maps the schema `a` to two"),
+            (&["--restore-policy", "drop"], "`drop` is no policy"),
+            (&["--restore-policy", "user="], "is no policy"),
+            (&["--checksum=maybe"], "true, false"),
+            (&["--identity", ""], "expected a name"),
+            (&["--allow", "identity:"], "or identity:NAME"),
         ] {
             let error = parsed(words).unwrap_err();
             assert!(error.contains(said), "{words:?}: {error}");

@@ -294,6 +294,9 @@ fn succeeded(restore: &Restore, report: &Report) {
     for (old, new) in &report.renamed_objects {
         line(&format!("Moved {} to {}", escape(old), escape(new)));
     }
+    for (name, kind) in &report.dropped_objects {
+        line(&format!("Put {kind} {} out of sight; undo brings it back", escape(name)));
+    }
     if !report.failed_objects.is_empty() {
         line(&format!("{} failed", counted(report.failed_objects.len() as u64, "object")));
     }

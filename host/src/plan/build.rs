@@ -5,12 +5,16 @@ use std::collections::BTreeSet;
 use crate::catalog::{Catalog, Object};
 use crate::facts::Facts;
 
+use super::access;
 use super::decide::{Decision, Rules, decide, fill, renamed_objects_schema};
+use super::identity::Identity;
 use super::kinds::Kinds;
 use super::left;
 use super::links::{Links, links};
 use super::names::{Present, mapped};
 use super::order::Order;
+use super::referrers::{dropped, referrers};
+use super::rows;
 use super::share::{Share, holds_rows};
 use super::stage::stage;
 use super::{
@@ -34,6 +38,8 @@ pub struct Input<'a> {
     pub plugins: &'a [PluginDescription],
     /// What was asked for.
     pub options: &'a Options,
+    /// What was found before: of [`super::limit_rights`].
+    pub findings: &'a [Finding],
 }
 
 impl<'a> Input<'a> {
@@ -52,11 +58,17 @@ pub fn build(input: Input<'_>) -> Plan {
     let present = Present::new(input.facts);
     let Links { needs, findings: missing } = links(&input, &present);
     let mut findings = plugin_findings(&input);
+    findings.extend_from_slice(input.findings);
     findings.extend(missing);
     findings.extend(left::findings(&input));
     let staging = stage(&input, &Kinds::new(input.plugins, input.catalog.layout.as_deref()));
     findings.extend(staging.findings);
-    let steps = arrange(draft(&input, &present, staging.kind), &needs);
+    let mut steps = arrange(draft(&input, &present, staging.kind), &needs);
+    if input.options.cascade_foreign_keys && staging.kind == StageKind::Beside {
+        let found = referrers(&steps, input.catalog, input.facts, input.options, true);
+        steps.extend(dropped(&steps, &found, input.facts));
+    }
+    steps.extend(access::grant(&steps, input.facts, input.options));
     Plan {
         version: super::json::VERSION,
         target: PlannedTarget {
@@ -90,11 +102,11 @@ fn draft(input: &Input<'_>, present: &Present<'_>, stage: StageKind) -> Vec<Step
     let used = schemas.iter().map(|schema| options.target_schema_map.get(*schema).map_or(*schema, String::as_str));
     let renamed = renamed_objects_schema(options, &input.archive.digest, present, used);
     let rules = Rules {
-        policy: options.restore_policy,
+        options,
         stage,
         renamed_objects_schema: &renamed,
         is_foreign: input.catalog.layout.is_some(),
-        identity: input.facts.identity.as_deref(),
+        identity: Identity::of(input.facts, options),
     };
     let step = |(_, object, outlook): (usize, &Object, Option<&Outlook>)| {
         let Some((plugin, outlook)) = kinds.plugin(&object.name.kind).zip(outlook) else {
@@ -106,6 +118,10 @@ fn draft(input: &Input<'_>, present: &Present<'_>, stage: StageKind) -> Vec<Step
         let Decision { action, aside, existing, reason } = match share {
             Share::Rows => fill(&into, present),
             _ => decide(&into, present, &rules, in_schema),
+        };
+        let reason = match rows::way(object, share, options, &input.facts.info) {
+            Some(way) if action.restores() => format!("{reason}; {way}"),
+            _ => reason,
         };
         let (parts, read_bytes) = payload(object, share);
         Step {
@@ -129,25 +145,8 @@ fn draft(input: &Input<'_>, present: &Present<'_>, stage: StageKind) -> Vec<Step
 }
 
 fn skipped(object: &Object, options: &Options) -> Step {
-    Step {
-        id: 0,
-        action: Action::Skip,
-        object: object.name.clone(),
-        into: mapped(&object.name, &options.target_schema_map),
-        aside: None,
-        reason: "No plugin restores this kind".to_owned(),
-        plugin: String::new(),
-        parts: 0,
-        rows: 0,
-        bytes: 0,
-        read_bytes: 0,
-        tables: Vec::new(),
-        needs: Vec::new(),
-        needs_loaded: Vec::new(),
-        locks: Vec::new(),
-        principals: Vec::new(),
-        existing: None,
-    }
+    let into = mapped(&object.name, &options.target_schema_map);
+    Step { reason: "No plugin restores this kind".to_owned(), ..Step::idle(object.name.clone(), into) }
 }
 
 /// An object's parts and their bytes. Without its rows an object has no parts; payloads that are no rows (an environment's

@@ -3,6 +3,7 @@
 use crate::catalog::{Digest, ObjectName};
 use crate::facts::Existing;
 
+use super::identity::Identity;
 use super::names::Present;
 use super::{Action, Options, Policy, StageKind};
 
@@ -16,11 +17,11 @@ pub(crate) fn is_shared(kind: &str) -> bool {
 
 /// What decides for every object alike.
 pub(super) struct Rules<'a> {
-    pub(super) policy: Policy,
+    pub(super) options: &'a Options,
     pub(super) stage: StageKind,
     pub(super) renamed_objects_schema: &'a str,
     /// Who restores.
-    pub(super) identity: Option<&'a str>,
+    pub(super) identity: Identity<'a>,
     /// The backup is a foreign one: its roles are those of a whole server.
     pub(super) is_foreign: bool,
 }
@@ -36,6 +37,11 @@ pub(super) struct Decision {
 /// Decides for the object that will be called `into`. What cannot be done is decided as asked for and refused by the check.
 pub(super) fn decide(into: &ObjectName, present: &Present<'_>, rules: &Rules<'_>, in_schema: bool) -> Decision {
     let kind = &into.kind;
+    if let Some(why) = stays(into, rules) {
+        let existing = present.holder(into).filter(|(holder, _)| *holder == into);
+        let existing = existing.map(|(_, existing)| existing.fingerprint.clone());
+        return Decision { action: Action::Skip, aside: None, existing, reason: why.to_owned() };
+    }
     let Some((holder, existing)) = present.holder(into) else {
         return Decision { action: Action::Create, aside: None, existing: None, reason: "The name is free".to_owned() };
     };
@@ -43,10 +49,7 @@ pub(super) fn decide(into: &ObjectName, present: &Present<'_>, rules: &Rules<'_>
         let reason = format!("The name is taken by {holder}");
         return Decision { action: Action::Create, aside: None, existing: None, reason };
     }
-    let (action, aside, reason) = match rules.policy {
-        _ if is_identity(into, rules.identity) => {
-            (Action::Skip, None, "It runs this restore and stays as it is".to_owned())
-        }
+    let (action, aside, reason) = match rules.options.policy(kind) {
         _ if is_shared(kind) && rules.stage == StageKind::Beside => {
             (Action::Skip, None, format!("The target has the {kind}, which stays as it is"))
         }
@@ -79,9 +82,10 @@ pub(super) fn fill(into: &ObjectName, present: &Present<'_>) -> Decision {
     Decision { action: Action::Fill, aside: None, existing, reason }
 }
 
-/// Whether the object is the user or role that restores.
-pub(crate) fn is_identity(name: &ObjectName, identity: Option<&str>) -> bool {
-    matches!(name.kind.as_str(), "user" | "role") && identity == Some(name.name.as_str())
+/// Why a user or role is not restored, whatever the policy.
+fn stays(into: &ObjectName, rules: &Rules<'_>) -> Option<&'static str> {
+    let taken = rules.options.take_access && into.kind == "user";
+    rules.identity.keeps(into).or_else(|| taken.then_some("--take-access restores no users"))
 }
 
 fn rename(

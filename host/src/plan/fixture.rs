@@ -116,6 +116,7 @@ impl Sample {
             facts: &self.facts,
             plugins: &self.plugins,
             options: &self.options,
+            findings: &[],
         })
     }
 
@@ -206,6 +207,8 @@ fn facts() -> Facts {
         principals: BTreeSet::new(),
         available: None,
         identity: None,
+        memberships: BTreeMap::new(),
+        grants_access: true,
         encoding: None,
         closed_schemas: Default::default(),
         no_stage_database: Some("SQLite has none".to_owned()),

@@ -125,7 +125,7 @@ mod tests {
             (good.replace("\"version\": 1", "\"version\": 2"), "of version 2; this program reads version 1"),
             (good.replace("\"steps\"", "\"stepz\""), "unknown field `stepz`"),
             (good.replacen("\"id\":2", "\"id\":\"two\"", 1), "invalid type: string \"two\", expected u32"),
-            (good.replacen("\"action\":\"create\"", "\"action\":\"drop\"", 1), "unknown variant `drop`"),
+            (good.replacen("\"action\":\"create\"", "\"action\":\"burn\"", 1), "unknown variant `burn`"),
             (good.replacen("\"id\":1,", "\"id\":1,\"x\\u001b\":1,", 1), r"unknown field `x\u{1b}`"),
             (good.clone() + "x", "trailing characters"),
             ("[".repeat(100_000), "line 1"),

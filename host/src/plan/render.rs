@@ -70,6 +70,8 @@ fn cells(step: &Step) -> [String; 6] {
         Action::Replace => "replace",
         Action::Rename => "rename",
         Action::Fill => "fill",
+        Action::Drop => "drop",
+        Action::Grant => "grant",
         Action::Skip => "skip",
     };
     [

@@ -70,7 +70,7 @@ impl Options {
     fn leaves_out(&self, object: &Object) -> bool {
         match object.name.kind.as_str() {
             "comment" => self.leave_out.contains(&LeaveOut::Comments),
-            "privileges" | "default_privileges" => self.leave_out.contains(&LeaveOut::Privileges),
+            "privileges" | "default_privileges" => self.take_access || self.leave_out.contains(&LeaveOut::Privileges),
             _ => false,
         }
     }

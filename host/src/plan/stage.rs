@@ -73,7 +73,7 @@ fn hindrance(input: &Input<'_>, kinds: &Kinds<'_>) -> Option<String> {
     if !options.target_schema_map.is_empty() {
         return Some("schemas are restored under other names".to_owned());
     }
-    if options.restore_policy == Policy::Rename {
+    if options.uses(Policy::Rename) {
         return Some("existing objects are moved aside and stay in the database".to_owned());
     }
     staying(input, kinds)
@@ -88,7 +88,7 @@ fn staying(input: &Input<'_>, kinds: &Kinds<'_>) -> Option<String> {
         .map(|(_, object, _)| mapped(&object.name, &options.target_schema_map))
         .collect();
     let gives_way = |name: &ObjectName| {
-        brought.contains(name) && (options.restore_policy == Policy::Replace || is_shared(&name.kind))
+        brought.contains(name) && (options.policy(&name.kind) == Policy::Replace || is_shared(&name.kind))
     };
     let is_principal = |name: &ObjectName| matches!(name.kind.as_str(), "user" | "role");
     // Every new database has them.

@@ -44,7 +44,7 @@ impl Execution {
         let mut plugins = HashMap::new();
         let mut works = Vec::new();
         for step in &plan.plan().steps {
-            if step.action == Action::Skip {
+            if !step.action.restores() {
                 works.push(None);
                 continue;
             }
@@ -79,7 +79,7 @@ pub(super) async fn run(execution: Execution, watch: &Watch) -> Report {
         stage,
         archive: Arc::clone(&restore.archive),
         surroundings,
-        verify_checksums: !plan.options.skip_checksums,
+        verify_checksums: plan.options.checksum,
         watch: listening(watch, &report),
         cancel: cancel.clone(),
     });
@@ -161,7 +161,7 @@ impl Running {
             done,
         });
         for (at, step) in self.plan.steps.iter().enumerate() {
-            if self.graph.is_finished(at) && step.action != Action::Skip {
+            if self.graph.is_finished(at) && step.action.restores() {
                 self.staged(at);
             }
         }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use crate::plan::{Action, Step};
+use crate::plan::Step;
 use crate::target::{Counts, Unit};
 
 use super::locks::Locks;
@@ -286,7 +286,7 @@ impl Graph {
 impl StepState {
     fn new(step: &Step, journal: &BTreeMap<(u32, Unit), Counts>) -> Self {
         let committed = |unit| journal.contains_key(&(step.id, unit));
-        let finished = step.action == Action::Skip || committed(Unit::Whole) || committed(Unit::End);
+        let finished = !step.action.restores() || committed(Unit::Whole) || committed(Unit::End);
         let begun = committed(Unit::Begin);
         Self {
             state: if finished { State::Finished } else { State::Waiting },
@@ -305,6 +305,7 @@ impl StepState {
 pub(super) mod tests {
     use super::*;
     use crate::catalog::ObjectName;
+    use crate::plan::Action;
 
     pub(in crate::restore) fn step(id: u32, parts: u32, needs: &[u32], needs_loaded: &[u32]) -> Step {
         let name = ObjectName::new("table", Some("main"), format!("t{id}"));

@@ -23,6 +23,17 @@ pub enum Status {
     Refused,
 }
 
+impl Status {
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// A finding, as reports show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReportedFinding {
@@ -67,12 +78,17 @@ pub struct Report {
     pub restored_files: u64,
     /// Rows written.
     pub restored_records: u64,
-    /// Name in the target to kind.
+    /// Name in the target to kind. Where objects of several kinds have one name, each of them is there as `NAME (KIND)`.
     pub restored_objects: BTreeMap<String, String>,
-    /// Name that an existing object had, to the name it was moved to.
+    /// Name that an existing object had, to the name it was moved to; several of one name as above.
     pub renamed_objects: BTreeMap<String, String>,
-    /// Name in the target to kind.
+    /// Name in the target to kind, as above.
     pub failed_objects: BTreeMap<String, String>,
+    /// Name to kind of tables that were put out of sight because they referred to what gave way.
+    pub dropped_objects: BTreeMap<String, String>,
+    /// What else there is to say, as texts: `backup_id`, `status`, and where there are such, `job`, `stage`, `error`, and `dropped_objects`
+    /// as names parted by commas.
+    pub info: BTreeMap<String, String>,
     /// Where the work was done until the switch.
     pub stage: Option<StageKind>,
     /// How long readers and writers waited in the switch, in microseconds.
@@ -98,6 +114,8 @@ impl Report {
             restored_objects: BTreeMap::new(),
             renamed_objects: BTreeMap::new(),
             failed_objects: BTreeMap::new(),
+            dropped_objects: BTreeMap::new(),
+            info: BTreeMap::new(),
             stage: None,
             switch_microseconds: None,
             switch_attempts: None,
@@ -119,7 +137,7 @@ impl Report {
         let mut report = Self::begin(plan);
         report.status = Status::Refused;
         report.error = Some(super::advice::refused(plan));
-        report
+        report.told()
     }
 
     /// A restore that did not even get a plan.
@@ -134,7 +152,7 @@ impl Report {
         };
         let refused = matches!(error.kind(), Kind::Refused | Kind::Usage);
         let status = if refused { Status::Refused } else { Status::Failed };
-        Self { error: Some(error), ..Self::empty(&nothing, status) }
+        Self { error: Some(error), ..Self::empty(&nothing, status) }.told()
     }
 
     /// Takes one event in.
@@ -161,12 +179,28 @@ impl Report {
         report.status = Status::Succeeded;
         report.switch_microseconds = Some(u64::try_from(switched.pause.as_micros()).unwrap_or(u64::MAX));
         report.switch_attempts = Some(switched.attempts);
-        for step in steps.iter().filter(|step| step.action == Action::Rename) {
-            if let Some(aside) = &step.aside {
-                report.renamed_objects.insert(step.into.qualified(), aside.qualified());
-            }
+        let renamed = steps.iter().filter(|step| step.action == Action::Rename);
+        report.renamed_objects = renames(renamed.filter_map(|step| Some((&step.into, step.aside.as_ref()?))));
+        for step in steps.iter().filter(|step| step.action == Action::Drop) {
+            insert(&mut report.dropped_objects, &step.into);
         }
-        report
+        report.told()
+    }
+
+    /// With `info` of what the rest says.
+    fn told(mut self) -> Self {
+        let dropped: Vec<&str> = self.dropped_objects.keys().map(String::as_str).collect();
+        let dropped = (!dropped.is_empty()).then(|| dropped.join(", "));
+        let said = [
+            ("backup_id", Some(self.backup_id.clone())),
+            ("status", Some(self.status.word().to_owned())),
+            ("job", self.job.clone()),
+            ("stage", self.stage.map(|stage| stage.word().to_owned())),
+            ("error", self.error.as_ref().map(|error| format!("{}: {error}", error.code()))),
+            ("dropped_objects", dropped),
+        ];
+        self.info = said.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?))).collect();
+        self
     }
 
     /// The report of a job that ended without a switch: nothing was restored.
@@ -175,7 +209,7 @@ impl Report {
         report.restored_objects.clear();
         report.status = Status::Failed;
         report.error = Some(error);
-        report
+        report.told()
     }
 
     /// The process's exit status for it: 0, 1, 3, 4 (some objects failed) or 130.
@@ -192,10 +226,76 @@ impl Report {
     }
 }
 
-/// Names are unique within a kind only; the second kind of one name says which it is.
+/// Names are unique within a kind only: where two kinds have one name, both say which they are, whichever came first.
 fn insert(objects: &mut BTreeMap<String, String>, object: &ObjectName) {
     let name = object.qualified();
-    let taken = objects.get(&name).is_some_and(|kind| *kind != object.kind);
-    let key = if taken { format!("{name} ({})", object.kind) } else { name };
-    objects.insert(key, object.kind.clone());
+    let with_kind = |kind: &str| format!("{name} ({kind})");
+    match objects.get(&name) {
+        Some(kind) if *kind == object.kind => {}
+        Some(kind) => {
+            let other = kind.clone();
+            objects.remove(&name);
+            objects.insert(with_kind(&other), other);
+            objects.insert(with_kind(&object.kind), object.kind.clone());
+        }
+        None => {
+            let others = objects.iter().any(|(key, kind)| *key == with_kind(kind));
+            objects.insert(if others { with_kind(&object.kind) } else { name }, object.kind.clone());
+        }
+    }
+}
+
+/// Original to new name.
+fn renames<'a>(renamed: impl Iterator<Item = (&'a ObjectName, &'a ObjectName)>) -> BTreeMap<String, String> {
+    let renamed: Vec<(&ObjectName, &ObjectName)> = renamed.collect();
+    let mut keys = BTreeMap::new();
+    renamed.iter().for_each(|(from, _)| insert(&mut keys, from));
+    let key = |name: &ObjectName| {
+        let plain = name.qualified();
+        if keys.contains_key(&plain) { plain } else { format!("{plain} ({})", name.kind) }
+    };
+    renamed.iter().map(|(from, to)| (key(from), to.qualified())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> ObjectName {
+        crate::plan::fixture::name(text)
+    }
+
+    #[test]
+    fn names_of_several_kinds_do_not_hide_each_other() {
+        let orders = [["table s.a", "graph s.a", "user b"], ["graph s.a", "user b", "table s.a"]];
+        for order in orders {
+            let mut objects = BTreeMap::new();
+            order.iter().chain(&order).for_each(|text| insert(&mut objects, &name(text)));
+            let told: Vec<String> = objects.iter().map(|(key, kind)| format!("{key}={kind}")).collect();
+            assert_eq!(told, ["b=user", "s.a (graph)=graph", "s.a (table)=table"], "{order:?}");
+        }
+        let mut objects = BTreeMap::new();
+        ["table a", "graph a", "user a"].iter().for_each(|text| insert(&mut objects, &name(text)));
+        assert_eq!(objects.keys().collect::<Vec<_>>(), ["a (graph)", "a (table)", "a (user)"]);
+    }
+
+    #[test]
+    fn renamed_objects_have_the_original_name_first() {
+        let pairs = [("table s.a", "table old.a"), ("graph s.a", "graph old.a"), ("view s.v", "view old.v")];
+        let pairs = pairs.map(|(from, to)| (name(from), name(to)));
+        let found = renames(pairs.iter().map(|(from, to)| (from, to)));
+        let told: Vec<String> = found.iter().map(|(from, to)| format!("{from} -> {to}")).collect();
+        assert_eq!(told, ["s.a (graph) -> old.a", "s.a (table) -> old.a", "s.v -> old.v"]);
+    }
+
+    #[test]
+    fn info_and_the_answer_say_the_same() {
+        let mut report = Report::not_started(Error::new("archive.not_found", "There is none"));
+        (report.backup_id, report.restored_records) = ("7".to_owned(), 3);
+        let response = report.told().response();
+        assert_eq!((response.backup_id, response.restored_records), (7, 3));
+        assert_eq!(response.info["error"], "archive.not_found: There is none");
+        assert_eq!(response.info["status"], "refused");
+        assert_eq!(response.info["backup_id"], "7");
+    }
 }

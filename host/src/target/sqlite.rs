@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 
 use super::{Facts, Job, JobStatus, Stage, Switched, Target};
 
+mod access;
 mod connection;
 mod contents;
 mod ddl;

@@ -177,9 +177,9 @@ fn schemas_are_mapped_and_created_when_asked() {
     assert_eq!(step(&plan, "table main.a").into, name("table copy.a"));
     assert_eq!(step(&plan, "table other.b").into, name("table other.b"));
     assert_eq!(step(&plan, "user ana").into, name("user ana"));
-    assert!(plan.schemas.is_empty());
-    sample.options.create_schema_if_not_exist = true;
-    assert_eq!(sample.plan().schemas, ["copy", "other"]);
+    assert_eq!(plan.schemas, ["copy", "other"]);
+    sample.options.create_schema_if_not_exist = false;
+    assert!(sample.plan().schemas.is_empty());
 }
 
 #[test]

@@ -120,6 +120,8 @@ fn facts(settings: &Settings, server: &Server, contents: Contents, health: Healt
         warnings: Vec::new(),
         identity: Some(server.user.clone()),
         plain_roles: server.roles.values().filter(|role| role.is_plain).map(|role| role.name.clone()).collect(),
+        memberships: Default::default(),
+        grants_access: false,
         encoding: None,
         health,
     }

@@ -2,7 +2,7 @@
 //!
 //! A new role is created with its attributes, its memberships and what it may do; an undo drops it, after what it owns by then is given to the role
 //! that undoes. An existing role is altered where the plan says `replace`, and an undo gives it its attributes back: its password only where the
-//! connection may read password hashes. The role that runs the restore is never altered. What PostgreSQL has no word for (tokens, words for privileges
+//! connection may read password hashes. The role that runs the restore is altered only when it was allowed by name. What PostgreSQL has no word for (tokens, words for privileges
 //! of other systems, hashes of other kinds) is kept in `reinstate.document`; tokens are seen in the view `reinstate.token`.
 
 use crate::catalog::ObjectName;
@@ -29,7 +29,7 @@ pub(super) fn create(work: &mut PostgresWork, principal: Principal) -> Result<()
     }
     let quoted = fragment::ident(&name)?;
     if let Some(existing) = role::read(work, &name)? {
-        if !is_self(work, &name)? {
+        if work.may_change(&name) || !is_self(work, &name)? {
             let (statements, undo) = (role.alter(&quoted, &name), existing.alter(&quoted, &name));
             work.permit(&statements)?;
             work.defer(&statements, Some(&undo))?;

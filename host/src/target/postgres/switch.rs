@@ -84,6 +84,7 @@ impl Switch<'_> {
             survey.bring(item)?;
         }
         survey.give_way_with(owned)?;
+        survey.drop_tables()?;
         if let Some(step) =
             self.steps.iter().find(|step| step.action == Action::Create && existing.contains_key(&step.into))
         {
@@ -367,6 +368,21 @@ impl<'a> Survey<'a> {
             if let (Some(step), Some(item)) = (step, self.live.get(&key).cloned()) {
                 self.give_way(item, Some(step))?;
             }
+        }
+        Ok(())
+    }
+
+    /// Puts tables out of the way that refer to others that leave, and in whose place nothing comes.
+    fn drop_tables(&mut self) -> Result<()> {
+        for step in self.switch.steps.iter().filter(|step| step.action == Action::Drop) {
+            let schema = step.into.schema.as_deref().unwrap_or_default();
+            let key = ("pg_class".to_owned(), catalog::quoted_name(schema, &step.into.name));
+            let Some(item) = self.live.get(&key).cloned() else {
+                let message =
+                    format!("{} has been dropped meanwhile; plan again", crate::text::capital(&step.into.to_string()));
+                return Err(Error::new("plan.target_changed", message).object(&step.into));
+            };
+            self.give_way(item, Some(step))?;
         }
         Ok(())
     }

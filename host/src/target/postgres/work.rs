@@ -117,6 +117,11 @@ impl PostgresWork {
         &self.shared.dialect
     }
 
+    /// Whether the role of that name may be changed although it runs the restore.
+    pub(super) fn may_change(&self, name: &str) -> bool {
+        self.shared.allow.contains(&crate::plan::identity::allowance(name))
+    }
+
     /// Refuses statements that would reach outside the stage and were not allowed to.
     pub(crate) fn permit(&mut self, statements: &str) -> Result<()> {
         let query = "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = current_user AND NOT rolsuper";

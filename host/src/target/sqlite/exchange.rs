@@ -10,6 +10,7 @@ use crate::failpoint;
 use crate::plan::{Action, Finding, Severity, Step};
 use crate::target::JobStatus;
 
+use super::access;
 use super::contents::Contents;
 use super::facts;
 use super::failure::refused;
@@ -62,13 +63,19 @@ pub(crate) fn switch(connection: &Connection, job: i64, steps: &[Step]) -> Resul
     let mut board = Board::read(connection)?;
     let steps: Vec<&Step> = steps.iter().filter(|step| step.action != Action::Skip).collect();
     let staged = store::objects(connection, "job = ?1 AND state = 'staged'", [job])?;
-    let staged: HashMap<i64, ObjectRow> = staged.into_iter().map(|row| (row.id, row)).collect();
+    let granted = steps.iter().filter(|step| step.action == Action::Grant);
+    let granted = granted.map(|step| access::stage(connection, job, step, board.known(&step.into), &steps));
+    let granted = granted.collect::<Result<Vec<ObjectRow>>>()?;
+    let staged: HashMap<i64, ObjectRow> = staged.into_iter().chain(granted).map(|row| (row.id, row)).collect();
     let moved = moved_aside(&steps, &board);
     let (mut outgoing, mut incoming, mut troubles) = (Vec::new(), Vec::new(), Vec::new());
     for step in steps {
         match board.outgoing(connection, job, step, &moved)? {
             Ok(side) => outgoing.extend(side),
             Err(trouble) => troubles.push(trouble),
+        }
+        if step.action == Action::Drop {
+            continue;
         }
         match board.incoming(connection, job, step, staged.get(&store::staged_id(job, step.id)))? {
             Ok(side) => incoming.push(side),
@@ -204,6 +211,7 @@ impl Board {
         let mut row = match (self.existing(job, step), step.action) {
             (Err(message), _) => return trouble(message),
             (Ok(None), Action::Create) => return Ok(Ok(None)),
+            (Ok(None), Action::Grant) if step.existing.is_none() => return Ok(Ok(None)),
             (Ok(Some(_)), Action::Create) => return trouble(format!("A {} has been created meanwhile", step.into)),
             (Ok(None), _) => return trouble(format!("The {} that gives way has been dropped meanwhile", step.into)),
             (Ok(Some(row)), _) => row,
@@ -336,7 +344,8 @@ pub(crate) fn undo(connection: &Connection, job: i64, status: JobStatus) -> Resu
     let exchanges = store::exchanges(connection, job)?;
     let places: HashMap<u32, ObjectName> = exchanges
         .iter()
-        .filter(|side| side.incoming)
+        // Nothing came in the place of a table that was dropped: it kept its name.
+        .filter(|side| side.incoming || !exchanges.iter().any(|other| other.incoming && other.step == side.step))
         .filter_map(|side| Some((side.step, rows.get(&side.object)?.name.clone())))
         .collect();
     let moved = moved_again(&exchanges, &rows, &places);

@@ -15,10 +15,12 @@ use crate::error::Result;
 use crate::target::{Existing, Facts, Health, Job, JobStatus, TargetInfo};
 
 use super::connection::reader;
+use super::contents::Contents;
 use super::failure::failed;
 use super::lock::{Holder, holder};
 use super::name::{MAIN, fold, is_own, is_reserved, physical, split};
 use super::parts::fingerprint_there;
+use super::rehearse::parents;
 use super::snapshot::{SchemaRow, Snapshot};
 use super::store::{self, Bookkeeping, ObjectRow};
 
@@ -61,6 +63,8 @@ pub(crate) fn inspect(path: &Path) -> Result<Facts> {
         principals: Default::default(),
         available: None,
         identity: None,
+        memberships: Default::default(),
+        grants_access: true,
         encoding: None,
         closed_schemas: Default::default(),
         no_stage_database: Some("An SQLite file has one database".to_owned()),
@@ -79,6 +83,10 @@ pub(crate) fn inspect(path: &Path) -> Result<Facts> {
     add_relations(&mut facts, &connection, &snapshot, &live)?;
     for row in live.iter().filter(|row| !is_relation(&row.name.kind) || is_document(row)) {
         let fingerprint = fingerprint(&connection, &snapshot, row)?;
+        if matches!(row.name.kind.as_str(), "user" | "role") {
+            let roles = memberships(&connection, row)?;
+            facts.memberships.entry(row.name.name.clone()).or_default().extend(roles);
+        }
         // A view that was made by hand since takes the place of its document.
         facts.objects.entry(row.name.clone()).or_insert(Existing { fingerprint, ..Existing::default() });
     }
@@ -96,6 +104,14 @@ pub(crate) fn inspect(path: &Path) -> Result<Facts> {
     Ok(facts)
 }
 
+/// Roles that a user or role is a member of.
+fn memberships(connection: &Connection, row: &ObjectRow) -> Result<Vec<String>> {
+    let Some(definition) = store::definition(connection, row.id)? else { return Ok(Vec::new()) };
+    let principal = Contents::read(&definition)?.principal;
+    let memberships = principal.into_iter().flat_map(|principal| principal.memberships);
+    Ok(memberships.map(|membership| membership.role).collect())
+}
+
 fn info() -> TargetInfo {
     TargetInfo {
         kind: "sqlite".into(),
@@ -108,18 +124,45 @@ fn info() -> TargetInfo {
 fn add_relations(facts: &mut Facts, connection: &Connection, snapshot: &Snapshot, live: &[ObjectRow]) -> Result<()> {
     let owners = owners(live);
     let shadows = shadows(connection)?;
+    let mut referrers = Referrers::default();
     let shown = |row: &&SchemaRow| is_relation(&row.kind) && !is_own(&row.named.name) && !is_reserved(&row.named.name);
     for row in snapshot.rows().iter().filter(shown) {
         let (schema, name) = split(&row.named.name);
         let object = ObjectName::new(&row.kind, Some(schema), name);
         let fixed = fixed(row, &owners, &shadows);
         let suffixes = [String::new()];
+        if row.kind == "table" {
+            referrers.add(connection, &row.named.name, &object)?;
+        }
         facts.objects.insert(
             object.clone(),
-            Existing { fingerprint: fingerprint_there(snapshot, &object, &suffixes), fixed, dependents: Vec::new() },
+            Existing { fingerprint: fingerprint_there(snapshot, &object, &suffixes), fixed, ..Existing::default() },
         );
     }
+    referrers.give(facts);
     Ok(())
+}
+
+/// Tables by what their foreign keys refer to.
+#[derive(Default)]
+struct Referrers(BTreeMap<String, BTreeSet<ObjectName>>);
+
+impl Referrers {
+    fn add(&mut self, connection: &Connection, table: &str, object: &ObjectName) -> Result<()> {
+        for parent in parents(connection, table)? {
+            if fold(&parent) != fold(table) {
+                self.0.entry(fold(&parent)).or_default().insert(object.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn give(mut self, facts: &mut Facts) {
+        let tables = facts.objects.iter_mut().filter(|(name, _)| name.kind == "table");
+        for (name, existing) in tables {
+            existing.referrers = self.0.remove(&fold(&physical(name, ""))).into_iter().flatten().collect();
+        }
+    }
 }
 
 fn fixed(row: &SchemaRow, owners: &HashMap<String, ObjectName>, shadows: &BTreeSet<String>) -> Option<String> {

@@ -7,7 +7,7 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
 use crate::catalog::ObjectName;
 use crate::error::Result;
-use crate::plan::{Action, Finding, Severity, Step};
+use crate::plan::{Finding, Severity, Step};
 
 use super::exchange;
 use super::failure::{failed, text};
@@ -55,7 +55,7 @@ fn look(connection: &mut Connection, steps: &[Step]) -> Result<Vec<Finding>> {
     let snapshot = Snapshot::read(connection)?;
     let restored: Restored<'_> = steps
         .iter()
-        .filter(|step| step.action != Action::Skip)
+        .filter(|step| step.action.restores())
         .flat_map(|step| {
             [""].into_iter()
                 .chain(step.tables.iter().map(String::as_str))
@@ -95,7 +95,10 @@ fn references(connection: &Connection, snapshot: &Snapshot, restored: &Restored<
                     "target.foreign_key",
                     step.map(|step| step.into.clone()),
                     message,
-                    "Restore the referenced table with it, from the same backup",
+                    match own {
+                        Some(_) => "Restore the referenced table with it, from the same backup",
+                        None => "Restore the table with it, from the same backup, or --cascade-foreign-keys",
+                    },
                 ));
             }
             Err(error) => {
@@ -113,7 +116,8 @@ fn references(connection: &Connection, snapshot: &Snapshot, restored: &Restored<
     Ok(findings)
 }
 
-fn parents(connection: &Connection, table: &str) -> Result<Vec<String>> {
+/// The tables that a table's foreign keys refer to, as they are written.
+pub(crate) fn parents(connection: &Connection, table: &str) -> Result<Vec<String>> {
     let list = || {
         connection
             .prepare_cached("SELECT \"table\" FROM pragma_foreign_key_list(?1)")?

@@ -41,6 +41,9 @@ struct Raw {
     mark: String,
 }
 
+/// Tables whose foreign keys refer to an object, by its place.
+type Referrers = HashMap<usize, BTreeSet<ObjectName>>;
+
 /// The answer to the query, before anything is made of it.
 #[derive(Default)]
 struct Reading {
@@ -81,14 +84,8 @@ pub(super) fn read(rows: Vec<Vec<Option<String>>>, server: &Server) -> Result<Co
 pub(super) fn roles(server: &Server) -> impl Iterator<Item = (ObjectName, Existing)> {
     server.roles.values().filter(|role| !role.name.starts_with("pg_")).map(|role| {
         let name = ObjectName::new(if role.can_login { "user" } else { "role" }, None, &role.name);
-        let fixed = if role.name == server.user || role.name == server.session_user {
-            Some("the restore runs as this role, which cannot be renamed meanwhile".to_owned())
-        } else if role.may_alter {
-            None
-        } else {
-            Some(format!("{} may not alter it", server.user))
-        };
-        (name, Existing { fingerprint: digest([role.mark.as_str()]), fixed, dependents: Vec::new() })
+        let fixed = if role.may_alter { None } else { Some(format!("{} may not alter it", server.user)) };
+        (name, Existing { fingerprint: digest([role.mark.as_str()]), fixed, ..Existing::default() })
     })
 }
 
@@ -144,7 +141,7 @@ impl Reading {
         self.leave_out_extensions();
         let places: HashMap<Key, usize> =
             self.objects.iter().enumerate().map(|(place, object)| (object.key, place)).collect();
-        let dependents = self.dependents(&places);
+        let (dependents, mut referrers) = self.dependents(&places);
         let mut parts: Vec<Vec<(&str, &str)>> = vec![Vec::new(); self.objects.len()];
         for part in &self.objects {
             if let Some(whole) = part.of.and_then(|of| places.get(&of)) {
@@ -152,12 +149,13 @@ impl Reading {
             }
         }
         let mut objects = BTreeMap::new();
-        for ((object, mut parts), dependents) in self.objects.iter().zip(parts).zip(dependents) {
+        for (place, ((object, mut parts), dependents)) in self.objects.iter().zip(parts).zip(dependents).enumerate() {
             parts.sort_unstable();
             let parts = parts.into_iter().flat_map(|(name, mark)| [name, mark]);
             let components = self.components.get(&object.key).into_iter().flatten().map(String::as_str);
             let marks = std::iter::once(object.mark.as_str()).chain(components).chain(parts);
-            let existing = Existing { fingerprint: digest(marks), fixed: fixed(object, server), dependents };
+            let referrers = referrers.remove(&place).into_iter().flatten().collect();
+            let existing = Existing { fingerprint: digest(marks), fixed: fixed(object, server), dependents, referrers };
             add(&mut objects, object.name.clone(), existing);
         }
         Contents { objects, schemas: self.schemas.into_values().collect(), closed: self.closed }
@@ -171,21 +169,24 @@ impl Reading {
         });
     }
 
-    /// For every object the others that depend on it; its own parts and what it is a part of are none.
-    fn dependents(&self, places: &HashMap<Key, usize>) -> Vec<Vec<ObjectName>> {
+    /// For every object the others that depend on it; its own parts and what it is a part of are none. Foreign keys are told by their
+    /// tables, and apart: they can be tied to what comes.
+    fn dependents(&self, places: &HashMap<Key, usize>) -> (Vec<Vec<ObjectName>>, Referrers) {
+        let mut referrers = Referrers::new();
         let mut dependents: Vec<BTreeSet<&ObjectName>> = vec![BTreeSet::new(); self.objects.len()];
         for (one, other) in &self.dependencies {
             let (Some(one), Some(other)) = (places.get(one), places.get(other)) else { continue };
             let (dependent, object) = (&self.objects[*one], &self.objects[*other]);
-            if !is_rebound(&object.name, &dependent.name)
-                && one != other
-                && dependent.of != Some(object.key)
-                && object.of != Some(dependent.key)
-            {
-                dependents[*other].insert(&dependent.name);
+            if one != other && dependent.of != Some(object.key) && object.of != Some(dependent.key) {
+                match dependent.of.and_then(|table| places.get(&table)).filter(|_| dependent.name.kind == "foreign_key")
+                {
+                    Some(table) => drop(referrers.entry(*other).or_default().insert(self.objects[*table].name.clone())),
+                    None if is_rebound(&object.name, &dependent.name) => {}
+                    None => drop(dependents[*other].insert(&dependent.name)),
+                }
             }
         }
-        dependents.into_iter().map(|names| names.into_iter().cloned().collect()).collect()
+        (dependents.into_iter().map(|names| names.into_iter().cloned().collect()).collect(), referrers)
     }
 }
 
@@ -206,6 +207,7 @@ fn add(objects: &mut BTreeMap<ObjectName, Existing>, name: ObjectName, existing:
             earlier.fingerprint = digest(fingerprints);
             earlier.fixed = earlier.fixed.take().or(existing.fixed);
             earlier.dependents.extend(existing.dependents);
+            earlier.referrers.extend(existing.referrers);
         }
     }
 }
