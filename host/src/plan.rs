@@ -115,11 +115,26 @@ pub struct Options {
     pub allow: BTreeSet<String>,
     /// How the work is kept from others' sight until the switch.
     pub stage: StageChoice,
+    /// What becomes of tables' subscriptions to data sources.
+    pub restore_subscriptions: Subscriptions,
     /// Leave the statistics of what was restored to the target's own housekeeping.
     pub skip_analyze: bool,
     /// Where a second archive is, whose users and roles are restored, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub globals: Option<String>,
+}
+
+/// What becomes of tables' subscriptions to data sources. The words are Kinetica's `restore_subscriptions`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Subscriptions {
+    /// They go on as they were at the source.
+    #[default]
+    Resume,
+    /// All of them come back paused.
+    Pause,
+    /// None of them comes back.
+    Cancel,
 }
 
 /// What an operator can do without.

@@ -130,6 +130,8 @@ pub struct Surroundings {
     pub schema_map: Vec<(String, String)>,
     /// Codes of statements that may reach outside the stage.
     pub allow: std::collections::BTreeSet<String>,
+    /// What becomes of subscriptions to data sources.
+    pub restore_subscriptions: crate::plan::Subscriptions,
 }
 
 /// A line a plugin logged.

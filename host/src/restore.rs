@@ -254,6 +254,7 @@ fn surroundings(catalog: &Catalog, facts: &Facts, options: &Options) -> Surround
         target: facts.info.clone(),
         schema_map: options.target_schema_map.iter().map(|(from, to)| (from.clone(), to.clone())).collect(),
         allow: options.allow.clone(),
+        restore_subscriptions: options.restore_subscriptions,
     }
 }
 

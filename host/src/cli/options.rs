@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use crate::catalog::Section;
 use crate::error::{Error, Result};
-use crate::plan::{LeaveOut, Options, Policy, Selector, StageChoice};
+use crate::plan::{LeaveOut, Options, Policy, Selector, StageChoice, Subscriptions};
 use crate::sql::reach::CODES;
 
 const WHAT: &str = "What is restored";
@@ -25,6 +25,17 @@ enum PolicyArg {
     Replace,
     /// The existing object moves to another schema
     Rename,
+}
+
+/// Kinetica's words for what becomes of subscriptions to data sources.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SubscriptionsArg {
+    /// They go on as they were at the source
+    Resume,
+    /// All of them come back paused
+    Pause,
+    /// None of them comes back
+    Cancel,
 }
 
 /// Parts of a backup, in pg_dump's words.
@@ -110,6 +121,9 @@ pub(super) struct PlanArgs {
     /// Restore a schema under another name
     #[arg(long, value_name = "OLD=NEW", value_parser = mapping, help_heading = WHERE)]
     target_schema_map: Vec<(String, String)>,
+    /// What becomes of tables' subscriptions to data sources
+    #[arg(long, value_enum, default_value = "resume", help_heading = WHERE)]
+    restore_subscriptions: Option<SubscriptionsArg>,
     /// Where the work is done until the switch
     #[arg(long, value_enum, default_value = "auto", help_heading = WHERE)]
     stage: Option<StageArg>,
@@ -171,6 +185,11 @@ impl PlanArgs {
                 Some(StageArg::Auto) | None => StageChoice::Auto,
                 Some(StageArg::Beside) => StageChoice::Beside,
                 Some(StageArg::Database) => StageChoice::Database,
+            },
+            restore_subscriptions: match self.restore_subscriptions {
+                Some(SubscriptionsArg::Resume) | None => Subscriptions::Resume,
+                Some(SubscriptionsArg::Pause) => Subscriptions::Pause,
+                Some(SubscriptionsArg::Cancel) => Subscriptions::Cancel,
             },
             renamed_objects_schema: self.renamed_objects_schema,
             create_schema_if_not_exist: self.create_schema_if_not_exist,
@@ -321,6 +340,15 @@ mod tests {
             (&["--globals", "g.sql"], Options { globals: Some("g.sql".to_owned()), ..base() }),
             (&["--stage", "database"], Options { stage: StageChoice::Database, ..base() }),
             (&["--no-analyze"], Options { skip_analyze: true, ..base() }),
+            (&["--restore-subscriptions", "resume"], base()),
+            (
+                &["--restore-subscriptions", "pause"],
+                Options { restore_subscriptions: Subscriptions::Pause, ..base() },
+            ),
+            (
+                &["--restore-subscriptions", "cancel"],
+                Options { restore_subscriptions: Subscriptions::Cancel, ..base() },
+            ),
             (&["-j", "4"], Options { width: 4, ..base() }),
             (&["--jobs=4", "--exit-on-error"], Options { width: 4, ..base() }),
             (

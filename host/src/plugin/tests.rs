@@ -156,6 +156,7 @@ fn surroundings() -> Surroundings {
         target,
         schema_map: vec![("main".to_owned(), "other".to_owned())],
         allow: Default::default(),
+        restore_subscriptions: Default::default(),
     }
 }
 

@@ -70,7 +70,7 @@ fn two_plugins_for_one_kind_are_refused() {
 #[test]
 fn what_is_no_plugin_is_refused_by_name() {
     let whole = fs::read(&*COMPONENT).unwrap();
-    let handler = r#"(export "reinstate:plugin/handler@0.1.0" (instance $i))"#;
+    let handler = r#"(export "reinstate:plugin/handler@0.2.0" (instance $i))"#;
     let other_world = wat::parse_str(format!(r#"(component (component $c) (instance $i (instantiate $c)) {handler})"#));
     let cases: [(&str, Vec<u8>); 5] = [
         ("empty", Vec::new()),

@@ -67,7 +67,7 @@ pub(super) fn export(settings: &Settings, writer: &mut Writer) -> Result<Option<
     catalog.depend(&mut source)?;
     let sequences = sequences::read(&mut source, &mut catalog)?;
     definitions::write(&mut source, writer, &catalog, &sequences, &restored)?;
-    let tables = tables::read(&mut source, &catalog, &sequences)?;
+    let tables = tables::read(&mut source, &catalog, &sequences, &documents::subscriptions(&restored))?;
     let mine = |table: &&tables::Table| !owned.contains(&table.key());
     let written: Vec<&tables::Table> = tables.iter().filter(mine).collect();
     rows::write(
