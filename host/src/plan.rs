@@ -11,6 +11,7 @@ pub use crate::finding::{Finding, Severity};
 
 mod adopt;
 mod build;
+mod closure;
 pub(crate) mod decide;
 #[cfg(test)]
 pub(crate) mod fixture;

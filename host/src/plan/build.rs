@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::catalog::{Catalog, Object};
 use crate::facts::Facts;
 
+use super::closure;
 use super::decide::{Decision, Rules, decide, fill, renamed_objects_schema};
 use super::kinds::Kinds;
 use super::left;
@@ -54,6 +55,7 @@ pub fn build(input: Input<'_>) -> Plan {
     let mut findings = plugin_findings(&input);
     findings.extend(missing);
     findings.extend(left::findings(&input));
+    findings.extend(closure::findings(&input));
     let staging = stage(&input, &Kinds::new(input.plugins, input.catalog.layout.as_deref()));
     findings.extend(staging.findings);
     let steps = arrange(draft(&input, &present, staging.kind), &needs);
@@ -203,13 +205,16 @@ fn schemas_to_create(steps: &[Step], present: &Present<'_>, input: &Input<'_>, s
     let lacks = |schema: &str| anew || !present.has_schema(schema);
     let allowed = |schema: &str| input.options.create_schema_if_not_exist || present.has_schema(schema);
     let acting = steps.iter().filter(|step| step.action != Action::Skip);
-    let brought: BTreeSet<&str> =
+    let objects: BTreeSet<&str> =
         acting.clone().filter(|step| step.into.kind == "schema").map(|step| step.into.name.as_str()).collect();
+    // The plugin of a foreign backup makes its schemas itself.
+    let (brought, made) =
+        if input.catalog.layout.is_some() { (objects, BTreeSet::new()) } else { (BTreeSet::new(), objects) };
     let restored = acting.clone().filter_map(|step| step.into.schema.as_deref()).filter(|schema| allowed(schema));
     let moved = acting.filter_map(|step| step.aside.as_ref()?.schema.as_deref());
     let mut folded = BTreeSet::new();
     let lacking: BTreeSet<&str> =
-        restored.chain(moved).filter(|schema| lacks(schema) && !brought.contains(schema)).collect();
+        restored.chain(moved).chain(made).filter(|schema| lacks(schema) && !brought.contains(schema)).collect();
     lacking.into_iter().filter(|schema| folded.insert(present.naming().fold(*schema))).map(str::to_owned).collect()
 }
 

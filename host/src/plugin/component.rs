@@ -171,10 +171,10 @@ fn interface(name: &str) -> Result<Interface> {
     Err(invalid(&format!("It imports `{shown}`, which this host does not offer")))
 }
 
-/// The interface's name in `reinstate:plugin/NAME@0.1.x`.
+/// The interface's name in `reinstate:plugin/NAME@0.2.x`.
 fn ours(name: &str) -> Option<&str> {
     let (interface, version) = name.strip_prefix(PACKAGE)?.split_once('@')?;
-    let patch = version.strip_prefix("0.1.")?;
+    let patch = version.strip_prefix("0.2.")?;
     (!patch.is_empty() && patch.bytes().all(|b| b.is_ascii_digit())).then_some(interface)
 }
 

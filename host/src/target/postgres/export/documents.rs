@@ -37,6 +37,16 @@ impl Restored {
         suffixes.map(move |suffix| (schema.clone(), further_table(&self.name, suffix)))
     }
 
+    /// The schema that it lives in.
+    pub(super) fn schema(&self) -> Option<&str> {
+        self.name.schema.as_deref()
+    }
+
+    /// Its document, where that is a JSON object.
+    pub(super) fn document(&self) -> Option<Map<String, Value>> {
+        self.contents.document.as_ref().map(|json| object(json.get()))
+    }
+
     /// What is known of it as a routine.
     pub(super) fn routine(&self) -> Option<Routine> {
         let routine = self.contents.routine.as_ref()?;
