@@ -341,10 +341,7 @@ mod tests {
             (&["--stage", "database"], Options { stage: StageChoice::Database, ..base() }),
             (&["--no-analyze"], Options { skip_analyze: true, ..base() }),
             (&["--restore-subscriptions", "resume"], base()),
-            (
-                &["--restore-subscriptions", "pause"],
-                Options { restore_subscriptions: Subscriptions::Pause, ..base() },
-            ),
+            (&["--restore-subscriptions", "pause"], Options { restore_subscriptions: Subscriptions::Pause, ..base() }),
             (
                 &["--restore-subscriptions", "cancel"],
                 Options { restore_subscriptions: Subscriptions::Cancel, ..base() },

@@ -24,7 +24,10 @@ pub(crate) fn pack(writer: &mut Writer, source: &Source<'_>, notes: &mut Vec<Str
     let mut definitions = definitions(source, notes)?;
     let subscribed = &source.contents.documents.subscriptions;
     if let Some(other) = subscribed.iter().find(|one| !source.contents.tables.contains_key(&one.table)) {
-        return Err(bad(SUBSCRIPTIONS, format!("A subscription is for the table {}, which is not packed", other.table)));
+        return Err(bad(
+            SUBSCRIPTIONS,
+            format!("A subscription is for the table {}, which is not packed", other.table),
+        ));
     }
     for (name, file) in &source.contents.tables {
         let mut table = definitions.remove(name.as_str()).unwrap_or_default();

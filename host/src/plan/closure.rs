@@ -189,9 +189,17 @@ mod tests {
             (
                 &["role:writers"][..],
                 &["user:bob"][..],
-                &["Note plan.brought_along role writers: Role writers brings its members along: role readers, user ann [Nothing to do, or leave them out: --exclude role:readers --exclude user:ann]"][..],
+                &[
+                    "Note plan.brought_along role writers: Role writers brings its members along: role readers, user ann [Nothing to do, or leave them out: --exclude role:readers --exclude user:ann]",
+                ][..],
             ),
-            (&["graph"], &[], &["graph main.g: Graph main.g brings the tables it is made of along: table main.people, table main.likes"]),
+            (
+                &["graph"],
+                &[],
+                &[
+                    "graph main.g: Graph main.g brings the tables it is made of along: table main.people, table main.likes",
+                ],
+            ),
             (&["graph", "table", "user", "role"], &[], &[]),
             (&[], &[], &[]),
         ] {

@@ -111,7 +111,11 @@ mod tests {
             ("datasink", r#"{"location": "s3", "credential": {"schema": "far", "name": "k"}}"#, &["credential far.k"]),
             ("monitor", r#"{"table": "t", "datasink": "s"}"#, &["datasink main.s", "table main.t"]),
             ("monitor", r#"{"table": {"kind": "view", "name": "v"}}"#, &["view main.v"]),
-            ("context", r#"{"tables": [{"table": "t"}, {"table": "t"}, {"table": "u"}]}"#, &["table main.t", "table main.u"]),
+            (
+                "context",
+                r#"{"tables": [{"table": "t"}, {"table": "t"}, {"table": "u"}]}"#,
+                &["table main.t", "table main.u"],
+            ),
             ("resource_group", r#"{"ranking": "after", "adjoining_resource_group": "g"}"#, &["resource_group g"]),
             ("resource_group", r#"{"adjoining_resource_group": "x"}"#, &[]),
             (
@@ -124,7 +128,11 @@ mod tests {
             let outlook = plan(kind, attributes);
             let mut names: Vec<String> = outlook.dependencies.iter().map(ToString::to_string).collect();
             names.sort();
-            assert_eq!((names, outlook.findings.len()), (expected.iter().map(|name| (*name).to_owned()).collect(), 0), "{attributes}");
+            assert_eq!(
+                (names, outlook.findings.len()),
+                (expected.iter().map(|name| (*name).to_owned()).collect(), 0),
+                "{attributes}"
+            );
         }
     }
 

@@ -162,10 +162,7 @@ mod tests {
         let target = Target { schema_map: vec![("old".into(), "new".into())], ..Target::named("sqlite", "sqlite") };
         let mut document = json!({"credential": {"schema": "old", "name": "old"}, "tables": [{"table": "old"}]});
         into_target(&places(&schema()), &mut document, &target);
-        assert_eq!(
-            document,
-            json!({"credential": {"schema": "new", "name": "old"}, "tables": [{"table": "old"}]})
-        );
+        assert_eq!(document, json!({"credential": {"schema": "new", "name": "old"}, "tables": [{"table": "old"}]}));
     }
 
     #[test]

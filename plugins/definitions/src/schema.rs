@@ -71,17 +71,18 @@ fn mistakes(error: &ValidationError<'_>) -> Vec<(String, String)> {
         Kind::AdditionalProperties { unexpected } => {
             unexpected.iter().map(|name| (format!("{at}/{}", escaped(name)), "is not known".to_owned())).collect()
         }
-        Kind::Required { property } => vec![(
-            format!("{at}/{}", escaped(property.as_str().unwrap_or_default())),
-            "is missing".to_owned(),
-        )],
+        Kind::Required { property } => {
+            vec![(format!("{at}/{}", escaped(property.as_str().unwrap_or_default())), "is missing".to_owned())]
+        }
         Kind::Type { .. } => one("has another type"),
         Kind::Enum { .. } | Kind::Constant { .. } => one("is none of the values there are"),
         Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } | Kind::OneOfMultipleValid { .. } => {
             one("has none of the forms there are")
         }
         Kind::Not { .. } | Kind::FalseSchema => one("belongs into a member of its own"),
-        Kind::Pattern { .. } | Kind::Format { .. } | Kind::ContentEncoding { .. } => one("is not written as it must be"),
+        Kind::Pattern { .. } | Kind::Format { .. } | Kind::ContentEncoding { .. } => {
+            one("is not written as it must be")
+        }
         Kind::MinLength { .. } | Kind::MinItems { .. } | Kind::MinProperties { .. } => one("is too short"),
         Kind::MaxLength { .. } | Kind::MaxItems { .. } | Kind::MaxProperties { .. } => one("is too long"),
         Kind::Minimum { .. } | Kind::ExclusiveMinimum { .. } => one("is too small"),
@@ -119,9 +120,15 @@ mod tests {
     fn documents_that_are_right_pass() {
         let sealed = json!({"sealed": "c2VhbGVkIHdpdGggYSBrZXkgb2YgdGhlIHNvdXJjZQ==", "key": "k1"});
         for (kind, document) in [
-            ("credential", json!({"type": "aws_access_key", "identity": "AKIA", "secret": sealed, "options": {"a": "b"}})),
+            (
+                "credential",
+                json!({"type": "aws_access_key", "identity": "AKIA", "secret": sealed, "options": {"a": "b"}}),
+            ),
             ("credential", json!({"type": "kafka"})),
-            ("datasource", json!({"location": "s3", "credential": {"schema": "main", "name": "key"}, "password": sealed})),
+            (
+                "datasource",
+                json!({"location": "s3", "credential": {"schema": "main", "name": "key"}, "password": sealed}),
+            ),
             ("datasink", json!({"location": "kafka://broker:9092", "credential": "key"})),
             ("monitor", json!({"type": "stream", "table": "orders", "datasink": "sink", "refresh_period": 1.5})),
             ("context", json!({"tables": [{"table": {"kind": "view", "name": "v"}, "columns": {"a": "b"}}]})),
@@ -140,13 +147,29 @@ mod tests {
         for (kind, document, expected) in [
             ("credential", json!({"type": VALUE}), "`/type` is none of the values there are"),
             ("credential", json!({"identity": "a"}), "`/type` is missing"),
-            ("credential", json!({"type": "jdbc", "secret": {"sealed": VALUE, "key": "k"}}), "`/secret/sealed` is not written as it must be"),
-            ("credential", json!({"type": "jdbc", "secret": {"sealed": "c2Vj", "key": "k"}}), "`/secret/sealed` is too short"),
+            (
+                "credential",
+                json!({"type": "jdbc", "secret": {"sealed": VALUE, "key": "k"}}),
+                "`/secret/sealed` is not written as it must be",
+            ),
+            (
+                "credential",
+                json!({"type": "jdbc", "secret": {"sealed": "c2Vj", "key": "k"}}),
+                "`/secret/sealed` is too short",
+            ),
             ("datasource", json!({"location": 7}), "`/location` has another type"),
             ("datasource", json!({"location": "s3", "bucket/name": VALUE}), "`/bucket~1name` is not known"),
             ("datasource", json!({"location": "s3", "options": {"a": [VALUE]}}), "`/options/a` has another type"),
-            ("datasource", json!({"location": "s3", "options": {"credential": VALUE}}), "`/options/credential` belongs into a member of its own"),
-            ("datasink", json!({"location": "s3", "credential": {"nam": VALUE}}), "`/credential` has none of the forms there are"),
+            (
+                "datasource",
+                json!({"location": "s3", "options": {"credential": VALUE}}),
+                "`/options/credential` belongs into a member of its own",
+            ),
+            (
+                "datasink",
+                json!({"location": "s3", "credential": {"nam": VALUE}}),
+                "`/credential` has none of the forms there are",
+            ),
             ("monitor", json!({"table": "a", "refresh_period": 0}), "`/refresh_period` is too small"),
             ("context", json!({"comment": VALUE}), "`` has none of the forms there are"),
             ("resource_group", json!({"max_tier_priority": 11}), "`/max_tier_priority` is too large"),

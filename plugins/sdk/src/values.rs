@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::{
-    Description, Entry, Failure, Finding, Kind, LeaveOut, Object, ObjectName, Outlook, Severity, Subscriptions, Target, log,
+    Description, Entry, Failure, Finding, Kind, LeaveOut, Object, ObjectName, Outlook, Severity, Subscriptions, Target,
+    log,
 };
 
 impl Failure {

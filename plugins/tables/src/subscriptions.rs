@@ -32,9 +32,8 @@ pub(crate) fn finding(attributes: &TableAttributes, object: &Object) -> Option<F
     if all.is_empty() || object.rows_only {
         return None;
     }
-    let named = |subscription: &Subscription| {
-        format!("{} ({})", source(&subscription.datasource, object), subscription.state)
-    };
+    let named =
+        |subscription: &Subscription| format!("{} ({})", source(&subscription.datasource, object), subscription.state);
     let named: Vec<String> = all.iter().map(named).collect();
     let (code, becomes, fix) = match object.subscriptions {
         Subscriptions::Resume => (
@@ -115,14 +114,21 @@ mod tests {
         let mapped = vec![("old".into(), "new".into())];
         let target = Target { schema_map: mapped, ..Target::named("sqlite", "sqlite") };
         for (word, states, needs, said) in [
-            (Subscriptions::Resume, &["running", "failed"][..], 2, "go on as they were: datasource old.kafka (running), datasource old.s3 (failed)"),
+            (
+                Subscriptions::Resume,
+                &["running", "failed"][..],
+                2,
+                "go on as they were: datasource old.kafka (running), datasource old.s3 (failed)",
+            ),
             (Subscriptions::Pause, &["paused", "paused"], 2, "come back paused: datasource old.kafka (running)"),
             (Subscriptions::Cancel, &[], 0, "do not come back: datasource old.kafka (running)"),
         ] {
             let (attributes, object) = table(word);
             let staged = staged(&attributes, &object, &target);
             assert_eq!(staged.iter().map(|one| one.state.as_str()).collect::<Vec<_>>(), states);
-            assert!(staged.iter().all(|one| one.datasource != DataSource::Far { schema: "old".into(), name: "s3".into() }));
+            assert!(
+                staged.iter().all(|one| one.datasource != DataSource::Far { schema: "old".into(), name: "s3".into() })
+            );
             assert_eq!(sources(&attributes, &object).len(), needs);
             let finding = finding(&attributes, &object).unwrap();
             assert!(finding.message.contains(said), "{finding:?}");

@@ -3,9 +3,7 @@
 use reinstate_plugin::portable::{Portable, TableAttributes};
 use reinstate_plugin::rows::{self, Field};
 use reinstate_plugin::tables::{self, Summary};
-use reinstate_plugin::{
-    Counts, Failure, Finding, Object, ObjectName, Outlook, Target, declared_rows, definitions,
-};
+use reinstate_plugin::{Counts, Failure, Finding, Object, ObjectName, Outlook, Target, declared_rows, definitions};
 
 use crate::{document, subscriptions};
 
