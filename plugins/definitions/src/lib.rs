@@ -7,6 +7,7 @@ mod kinds;
 mod references;
 mod schema;
 mod secrets;
+mod validate;
 
 pub use handler::Definitions;
 

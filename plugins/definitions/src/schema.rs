@@ -1,25 +1,22 @@
-//! The published schemas, ready to hold documents against. Making one takes longer than using it, so an instance keeps those that it made:
-//! they are constants of the plugin and nothing of an object.
+//! The published schemas, ready to hold documents against.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use jsonschema::error::{ValidationError, ValidationErrorKind};
-use jsonschema::{Draft, Validator};
 use reinstate_plugin::{Failure, Finding};
 use serde_json::Value;
 
 use crate::kinds::KINDS;
 use crate::references::{Place, places};
-use crate::secrets::escaped;
+use crate::validate::mistakes;
 
 /// Findings of one document; more of them tell nothing new.
 const MOST: usize = 8;
 
 /// The schema of a kind.
 pub(crate) struct Schema {
-    validator: Validator,
+    schema: Value,
     /// Where its documents refer to others.
     pub(crate) places: Vec<Place>,
 }
@@ -29,7 +26,8 @@ thread_local! {
 }
 
 impl Schema {
-    /// The schema of that kind. Fails for a kind that is none of ours.
+    /// The schema of that kind, made once for an instance: it is a constant of the plugin and nothing of an object. Fails for a kind that is
+    /// none of ours.
     pub(crate) fn of(kind: &str) -> Result<Rc<Self>, Failure> {
         let known = KINDS.iter().find(|definition| definition.kind == kind);
         let known = known.ok_or_else(|| unusable(kind, "there is none"))?;
@@ -37,16 +35,14 @@ impl Schema {
             return Ok(made);
         }
         let schema: Value = serde_json::from_str(known.schema).map_err(|error| unusable(kind, &error.to_string()))?;
-        let validator = jsonschema::options().with_draft(Draft::Draft202012).build(&schema);
-        let validator = validator.map_err(|error| unusable(kind, &error.to_string()))?;
-        let made = Rc::new(Self { validator, places: places(&schema) });
+        let made = Rc::new(Self { places: places(&schema), schema });
         MADE.with_borrow_mut(|all| all.insert(known.kind, Rc::clone(&made)));
         Ok(made)
     }
 
     /// What is wrong with a document. Names places, never values.
     pub(crate) fn findings(&self, document: &Value, name: &impl std::fmt::Display) -> Vec<Finding> {
-        let errors = self.validator.iter_errors(document).flat_map(|error| mistakes(&error));
+        let errors = mistakes(&self.schema, document).into_iter();
         let finding = |(pointer, what): (String, String)| {
             Finding::refusal(
                 "definition.invalid",
@@ -62,42 +58,15 @@ fn unusable(kind: &str, why: &str) -> Failure {
     Failure::new("definition.schema", format!("The schema of {kind} cannot be used: {why}"))
 }
 
-/// What the error is about, in words of our own: those of the library show the value.
-fn mistakes(error: &ValidationError<'_>) -> Vec<(String, String)> {
-    use ValidationErrorKind as Kind;
-    let at = error.instance_path().as_str().to_owned();
-    let one = |what: &str| vec![(at.clone(), what.to_owned())];
-    match error.kind() {
-        Kind::AdditionalProperties { unexpected } => {
-            unexpected.iter().map(|name| (format!("{at}/{}", escaped(name)), "is not known".to_owned())).collect()
-        }
-        Kind::Required { property } => {
-            vec![(format!("{at}/{}", escaped(property.as_str().unwrap_or_default())), "is missing".to_owned())]
-        }
-        Kind::Type { .. } => one("has another type"),
-        Kind::Enum { .. } | Kind::Constant { .. } => one("is none of the values there are"),
-        Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } | Kind::OneOfMultipleValid { .. } => {
-            one("has none of the forms there are")
-        }
-        Kind::Not { .. } | Kind::FalseSchema => one("belongs into a member of its own"),
-        Kind::Pattern { .. } | Kind::Format { .. } | Kind::ContentEncoding { .. } => {
-            one("is not written as it must be")
-        }
-        Kind::MinLength { .. } | Kind::MinItems { .. } | Kind::MinProperties { .. } => one("is too short"),
-        Kind::MaxLength { .. } | Kind::MaxItems { .. } | Kind::MaxProperties { .. } => one("is too long"),
-        Kind::Minimum { .. } | Kind::ExclusiveMinimum { .. } => one("is too small"),
-        Kind::Maximum { .. } | Kind::ExclusiveMaximum { .. } => one("is too large"),
-        other => one(&format!("breaks the rule `{}`", other.keyword())),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
 
     fn found(kind: &str, document: &Value) -> Vec<String> {
-        let findings = Schema::of(kind).unwrap().findings(document, &"it");
+        let schema = Schema::of(kind).unwrap();
+        let findings = schema.findings(document, &"it");
+        assert_eq!(findings.is_empty(), jsonschema::is_valid(&schema.schema, document), "{kind} {document}");
         assert!(findings.iter().all(|finding| finding.code == "definition.invalid"));
         let of = |finding: Finding| finding.message.rsplit_once("wants it: ").map(|(_, what)| what.to_owned()).unwrap();
         findings.into_iter().map(of).collect()
@@ -106,6 +75,7 @@ mod tests {
     #[test]
     fn every_schema_is_one_by_its_draft() {
         for definition in KINDS {
+            crate::validate::tests::knows(definition.schema);
             let schema: Value = serde_json::from_str(definition.schema).unwrap();
             assert!(jsonschema::meta::is_valid(&schema), "{}", definition.kind);
             assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
