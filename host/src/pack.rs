@@ -9,12 +9,16 @@ use crate::error::Result;
 mod columnar;
 mod constraints;
 mod csv;
+mod definitions;
 mod documents;
 mod graphs;
 mod input;
 mod principals;
 mod routines;
 mod rows;
+/// What is a secret is said once, beside the plugin that refuses it in archives.
+#[path = "../../plugins/definitions/src/secrets.rs"]
+mod secrets;
 mod settings;
 mod survey;
 mod tables;
@@ -84,6 +88,7 @@ pub fn pack(folder: &Path, out: &Path, options: &PackOptions) -> Result<Packed> 
     routines::pack(&mut writer, &source, &mut ignored)?;
     principals::pack(&mut writer, &source)?;
     graphs::pack(&mut writer, &source)?;
+    definitions::pack(&mut writer, &source)?;
     ignored.sort();
     Ok(Packed { written: writer.finish(settings.backup())?, ignored })
 }

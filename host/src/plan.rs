@@ -11,6 +11,7 @@ pub use crate::finding::{Finding, Severity};
 mod access;
 mod adopt;
 mod build;
+mod closure;
 pub(crate) mod decide;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -109,6 +110,19 @@ impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.kind, self.pattern)
     }
+}
+
+/// What becomes of tables' subscriptions to data sources. The words are Kinetica's `restore_subscriptions`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Subscriptions {
+    /// They go on as they were at the source.
+    #[default]
+    Resume,
+    /// All of them come back paused.
+    Pause,
+    /// None of them comes back.
+    Cancel,
 }
 
 /// What an operator can do without.

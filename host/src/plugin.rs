@@ -135,6 +135,8 @@ pub struct Surroundings {
     pub plain_roles: std::collections::BTreeSet<String>,
     /// The role that restores, where the target knows one.
     pub identity: Option<String>,
+    /// What becomes of subscriptions to data sources.
+    pub restore_subscriptions: crate::plan::Subscriptions,
 }
 
 /// A line a plugin logged.

@@ -260,6 +260,7 @@ fn surroundings(catalog: &Catalog, facts: &Facts, options: &Options) -> Surround
         allow: options.allow.clone(),
         plain_roles: facts.plain_roles.clone(),
         identity: facts.identity.clone(),
+        restore_subscriptions: options.restore_subscriptions,
     }
 }
 

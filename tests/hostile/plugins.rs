@@ -185,7 +185,7 @@ fn what_no_host_of_ours_offers_is_not_loaded() {
     let (scene, folder, honest) = prepared();
     let archive = scene.archive(&with_object(&honest, "honest"));
     let handler =
-        r#"(component $c) (instance $i (instantiate $c)) (export "reinstate:plugin/handler@0.1.0" (instance $i))"#;
+        r#"(component $c) (instance $i (instantiate $c)) (export "reinstate:plugin/handler@0.2.0" (instance $i))"#;
     let importing = |name: &str| {
         wat::parse_str(format!(r#"(component (import "{name}" (instance)) {handler})"#)).expect("a component")
     };

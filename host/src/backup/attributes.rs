@@ -133,6 +133,9 @@ pub(crate) struct Table {
     pub(crate) last_number: Option<i64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) options: Vec<String>,
+    /// Data sources that it gets rows from, as they came.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) subscriptions: Vec<serde_json::Value>,
 }
 
 /// A view.

@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use crate::catalog::Section;
 use crate::error::{Error, Result};
 use crate::plan::identity::is_allowance;
-use crate::plan::{LeaveOut, Options, PolicyChoice, Selector, StageChoice, schema_pairs};
+use crate::plan::{LeaveOut, Options, PolicyChoice, Selector, StageChoice, Subscriptions, schema_pairs};
 use crate::sql::reach::CODES;
 
 const WHAT: &str = "What is restored";
@@ -18,6 +18,17 @@ const HOW: &str = "How it is done";
 const RELATIONS: &str = "table,view,materialized_view,foreign_table,sequence";
 /// Kinds of what it calls a function.
 const ROUTINES: &str = "user_defined_function,stored_procedure,aggregate";
+
+/// Kinetica's words for what becomes of subscriptions to data sources.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SubscriptionsArg {
+    /// They go on as they were at the source
+    Resume,
+    /// All of them come back paused
+    Pause,
+    /// None of them comes back
+    Cancel,
+}
 
 /// Parts of a backup, in pg_dump's words.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -116,6 +127,9 @@ pub(super) struct PlanArgs {
     /// Restore schemas under other names; may be given more than once
     #[arg(long, value_name = "SRC=DST|SRC: DST,…", value_parser = mapping, help_heading = WHERE)]
     target_schema_map: Vec<Pairs>,
+    /// What becomes of tables' subscriptions to data sources
+    #[arg(long, value_enum, default_value = "resume", help_heading = WHERE)]
+    restore_subscriptions: Option<SubscriptionsArg>,
     /// Where the work is done until the switch
     #[arg(long, value_enum, default_value = "auto", help_heading = WHERE)]
     stage: Option<StageArg>,
@@ -179,6 +193,11 @@ impl PlanArgs {
                 Some(StageArg::Auto) | None => StageChoice::Auto,
                 Some(StageArg::Beside) => StageChoice::Beside,
                 Some(StageArg::Database) => StageChoice::Database,
+            },
+            restore_subscriptions: match self.restore_subscriptions {
+                Some(SubscriptionsArg::Resume) | None => Subscriptions::Resume,
+                Some(SubscriptionsArg::Pause) => Subscriptions::Pause,
+                Some(SubscriptionsArg::Cancel) => Subscriptions::Cancel,
             },
             renamed_objects_schema: self.renamed_objects_schema,
             create_schema_if_not_exist: self.create_schema_if_not_exist,
@@ -360,6 +379,12 @@ mod tests {
             (&["--globals", "g.sql"], Options { globals: Some("g.sql".to_owned()), ..base() }),
             (&["--stage", "database"], Options { stage: StageChoice::Database, ..base() }),
             (&["--no-analyze"], Options { skip_analyze: true, ..base() }),
+            (&["--restore-subscriptions", "resume"], base()),
+            (&["--restore-subscriptions", "pause"], Options { restore_subscriptions: Subscriptions::Pause, ..base() }),
+            (
+                &["--restore-subscriptions", "cancel"],
+                Options { restore_subscriptions: Subscriptions::Cancel, ..base() },
+            ),
             (&["-j", "4"], Options { width: 4, ..base() }),
             (&["--jobs=4", "--exit-on-error"], Options { width: 4, ..base() }),
             (

@@ -198,6 +198,17 @@ pub(crate) struct Edges {
     pub(crate) columns: Option<Vec<Column>>,
 }
 
+/// An element of `subscriptions.json`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Subscription {
+    pub(crate) table: String,
+    pub(crate) datasource: Value,
+    pub(crate) state: String,
+    #[serde(default)]
+    pub(crate) options: BTreeMap<String, String>,
+}
+
 /// Every document of a folder; what is absent is empty.
 #[derive(Debug, Default)]
 pub(crate) struct Documents {
@@ -210,6 +221,9 @@ pub(crate) struct Documents {
     pub(crate) users: Vec<Principal>,
     pub(crate) roles: Vec<Principal>,
     pub(crate) graphs: Vec<Graph>,
+    pub(crate) subscriptions: Vec<Subscription>,
+    /// Elements of the files of definitions, by kind; their plugin knows their members.
+    pub(crate) definitions: BTreeMap<&'static str, Vec<Map<String, Value>>>,
 }
 
 fn yes() -> bool {

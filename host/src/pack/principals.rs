@@ -17,7 +17,8 @@ use super::input::bad;
 /// Members of `attributes` that would carry a clear secret.
 const SECRETS: [&str; 5] = ["password", "passwd", "secret", "token", "api_key"];
 /// Kinds that live in no schema.
-const WITHOUT_SCHEMA: [&str; 5] = ["user", "role", "schema", "database", "function_environment"];
+const WITHOUT_SCHEMA: [&str; 8] =
+    ["user", "role", "schema", "database", "function_environment", "resource_group", "catalog", "directory"];
 
 /// A principal's attributes.
 #[derive(Serialize)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::error::Result;
 
+use super::definitions;
 use super::documents::Documents;
 use super::input::{Input, Item, Kind, bad, join};
 
@@ -76,14 +77,18 @@ fn document(input: &Input, name: &str, documents: &mut Documents) -> Result<bool
         "users.json" => documents.users = input.json(name)?,
         "roles.json" => documents.roles = input.json(name)?,
         "graphs.json" => documents.graphs = input.json(name)?,
-        _ => return Ok(false),
+        "subscriptions.json" => documents.subscriptions = input.json(name)?,
+        _ => match definitions::kind(name) {
+            Some(kind) => drop(documents.definitions.insert(kind, definitions::read(input, name)?)),
+            None => return Ok(false),
+        },
     }
     Ok(true)
 }
 
 /// Notes what is left out; what would be read if it were a regular file is refused instead.
 fn ignore(ignored: &mut Vec<String>, folder: &str, item: &Item) -> Result<()> {
-    const PLACES: [&str; 12] = [
+    const PLACES: [&str; 13] = [
         "tables",
         "graphs",
         "environments",
@@ -96,9 +101,12 @@ fn ignore(ignored: &mut Vec<String>, folder: &str, item: &Item) -> Result<()> {
         "users.json",
         "roles.json",
         "graphs.json",
+        "subscriptions.json",
     ];
     let path = join(folder, &item.name);
-    let wanted = PLACES.contains(&path.as_str()) || (!folder.is_empty() && row_form(&item.name).is_some());
+    let wanted = PLACES.contains(&path.as_str())
+        || definitions::kind(&path).is_some()
+        || (!folder.is_empty() && row_form(&item.name).is_some());
     match item.kind {
         Kind::Other if wanted => Err(bad(&path, "This is a link or a special file; put the file itself in its place")),
         Kind::Folder if wanted => Err(bad(&path, "This is a folder where a file is expected")),

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Value, json};
+
 use crate::backup::Writer;
 use crate::backup::attributes::{Index, Table, Values, raw};
 use crate::catalog::ObjectName;
@@ -15,10 +17,18 @@ use super::{Source, rows, types};
 
 const CONSTRAINTS: &str = "constraints.json";
 const INDEXES: &str = "indexes.json";
+const SUBSCRIPTIONS: &str = "subscriptions.json";
 
 /// Writes every table.
 pub(crate) fn pack(writer: &mut Writer, source: &Source<'_>, notes: &mut Vec<String>) -> Result<()> {
     let mut definitions = definitions(source, notes)?;
+    let subscribed = &source.contents.documents.subscriptions;
+    if let Some(other) = subscribed.iter().find(|one| !source.contents.tables.contains_key(&one.table)) {
+        return Err(bad(
+            SUBSCRIPTIONS,
+            format!("A subscription is for the table {}, which is not packed", other.table),
+        ));
+    }
     for (name, file) in &source.contents.tables {
         let mut table = definitions.remove(name.as_str()).unwrap_or_default();
         writer.object(source.object("table", name), depends(source, name, &table))?;
@@ -27,9 +37,24 @@ pub(crate) fn pack(writer: &mut Writer, source: &Source<'_>, notes: &mut Vec<Str
         table.columns = rows::pack(writer, source.input, file, known)?.columns;
         check_columns(name, &table)?;
         number_rows(&mut table);
+        table.subscriptions = subscriptions(source, name);
         writer.attributes(raw(&table)?)?;
     }
     Ok(())
+}
+
+/// The table's subscriptions to data sources.
+fn subscriptions(source: &Source<'_>, table: &str) -> Vec<Value> {
+    let of_table = source.contents.documents.subscriptions.iter().filter(|one| one.table == table);
+    let mut subscriptions: Vec<Value> = Vec::new();
+    for documents::Subscription { datasource, state, options, .. } in of_table {
+        let mut subscription = json!({ "datasource": datasource, "state": state });
+        if !options.is_empty() {
+            subscription["options"] = json!(options);
+        }
+        subscriptions.push(subscription);
+    }
+    subscriptions
 }
 
 /// What the documents say of each table besides its columns.

@@ -6,6 +6,7 @@ use crate::catalog::{Catalog, Object};
 use crate::facts::Facts;
 
 use super::access;
+use super::closure;
 use super::decide::{Decision, Rules, decide, fill, renamed_objects_schema};
 use super::identity::Identity;
 use super::kinds::Kinds;
@@ -61,6 +62,7 @@ pub fn build(input: Input<'_>) -> Plan {
     findings.extend_from_slice(input.findings);
     findings.extend(missing);
     findings.extend(left::findings(&input));
+    findings.extend(closure::findings(&input));
     let staging = stage(&input, &Kinds::new(input.plugins, input.catalog.layout.as_deref()));
     findings.extend(staging.findings);
     let mut steps = arrange(draft(&input, &present, staging.kind), &needs);
@@ -202,13 +204,16 @@ fn schemas_to_create(steps: &[Step], present: &Present<'_>, input: &Input<'_>, s
     let lacks = |schema: &str| anew || !present.has_schema(schema);
     let allowed = |schema: &str| input.options.create_schema_if_not_exist || present.has_schema(schema);
     let acting = steps.iter().filter(|step| step.action != Action::Skip);
-    let brought: BTreeSet<&str> =
+    let objects: BTreeSet<&str> =
         acting.clone().filter(|step| step.into.kind == "schema").map(|step| step.into.name.as_str()).collect();
+    // The plugin of a foreign backup makes its schemas itself.
+    let (brought, made) =
+        if input.catalog.layout.is_some() { (objects, BTreeSet::new()) } else { (BTreeSet::new(), objects) };
     let restored = acting.clone().filter_map(|step| step.into.schema.as_deref()).filter(|schema| allowed(schema));
     let moved = acting.filter_map(|step| step.aside.as_ref()?.schema.as_deref());
     let mut folded = BTreeSet::new();
     let lacking: BTreeSet<&str> =
-        restored.chain(moved).filter(|schema| lacks(schema) && !brought.contains(schema)).collect();
+        restored.chain(moved).chain(made).filter(|schema| lacks(schema) && !brought.contains(schema)).collect();
     lacking.into_iter().filter(|schema| folded.insert(present.naming().fold(*schema))).map(str::to_owned).collect()
 }
 

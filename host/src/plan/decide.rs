@@ -43,7 +43,12 @@ pub(super) fn decide(into: &ObjectName, present: &Present<'_>, rules: &Rules<'_>
         return Decision { action: Action::Skip, aside: None, existing, reason: why.to_owned() };
     }
     let Some((holder, existing)) = present.holder(into) else {
-        return Decision { action: Action::Create, aside: None, existing: None, reason: "The name is free".to_owned() };
+        let reason = if kind == "schema" && present.has_schema(&into.name) {
+            "The target has the schema, and what is said of it is kept with it"
+        } else {
+            "The name is free"
+        };
+        return Decision { action: Action::Create, aside: None, existing: None, reason: reason.to_owned() };
     };
     if holder != into {
         let reason = format!("The name is taken by {holder}");

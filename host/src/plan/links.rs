@@ -36,6 +36,11 @@ pub(super) fn links(input: &Input<'_>, present: &Present<'_>) -> Links {
                 None => missing.unknown.push(name),
             }
         }
+        // Where the schema it lives in is restored, too, that comes first.
+        let schema = object.name.schema.as_ref().map(|schema| ObjectName::new("schema", None, schema));
+        if let Some(Place::Step(schema)) = schema.as_ref().and_then(|schema| index.find(schema)) {
+            needs.push(schema);
+        }
         needs.sort_unstable();
         needs.dedup();
         needs.retain(|other| *other != at);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::Section;
 
-use super::{LeaveOut, Policy, Selector, StageChoice};
+use super::{LeaveOut, Policy, Selector, StageChoice, Subscriptions};
 
 /// What the operator asked for; part of the plan, because other options make another plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,8 @@ pub struct Options {
     pub cascade_foreign_keys: bool,
     /// Give users and roles their permissions on objects, too, that this job does not restore.
     pub restore_all_permissions: bool,
+    /// What becomes of tables' subscriptions to data sources.
+    pub restore_subscriptions: Subscriptions,
     /// Compare the digests of what is read.
     pub checksum: bool,
     /// Who runs the restore, where the target does not know: a user that it keeps, who is never changed.
@@ -84,6 +86,7 @@ impl Default for Options {
             reingest: false,
             cascade_foreign_keys: false,
             restore_all_permissions: false,
+            restore_subscriptions: Subscriptions::Resume,
             checksum: true,
             identity: None,
             take_access: false,

@@ -6,9 +6,8 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
-use crate::text::list;
 
-use super::{Options, PolicyChoice, Selector, schema_pairs};
+use super::{Options, PolicyChoice, Selector, Subscriptions, schema_pairs};
 
 /// Keys of `restore_objects_map`, and the kinds that they stand for.
 const KINDS: [(&str, &str); 16] = [
@@ -46,9 +45,6 @@ const OPTIONS: [&str; 12] = [
     "target_schema_map",
 ];
 
-/// What `restore_subscriptions` can be.
-const SUBSCRIPTIONS: [&str; 3] = ["resume", "pause", "cancel"];
-
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Request {
@@ -56,8 +52,6 @@ pub struct Request {
     pub options: Options,
     /// Say what would be done, and do nothing: the answer is the plan.
     pub dry_run: bool,
-    /// `resume`, `pause` or `cancel`, where the request says what becomes of subscriptions to data sources.
-    pub restore_subscriptions: Option<String>,
 }
 
 /// Reads a request. `objects` maps kinds to names, parted by commas, with their schemas where they have one and with the wildcards of
@@ -118,12 +112,7 @@ fn set(request: &mut Request, name: &str, value: &str) -> Result<(), String> {
             let choices: Result<Vec<PolicyChoice>, String> = value.split(',').map(str::parse).collect();
             options.choose_policies(choices?);
         }
-        "restore_subscriptions" if SUBSCRIPTIONS.contains(&value) => {
-            request.restore_subscriptions = Some(value.to_owned());
-        }
-        "restore_subscriptions" => {
-            return Err(format!("{} is none of {}", shown(value), list(&SUBSCRIPTIONS)));
-        }
+        "restore_subscriptions" => options.restore_subscriptions = subscriptions(value)?,
         "cascade_foreign_keys" => options.cascade_foreign_keys = truth(value)?,
         "checksum" => options.checksum = truth(value)?,
         "create_schema_if_not_exist" => options.create_schema_if_not_exist = truth(value)?,
@@ -151,6 +140,15 @@ fn truth(value: &str) -> Result<bool, String> {
         "true" => Ok(true),
         "false" => Ok(false),
         _ => Err(format!("{} is neither true nor false", shown(value))),
+    }
+}
+
+fn subscriptions(value: &str) -> Result<Subscriptions, String> {
+    match value {
+        "resume" => Ok(Subscriptions::Resume),
+        "pause" => Ok(Subscriptions::Pause),
+        "cancel" => Ok(Subscriptions::Cancel),
+        _ => Err(format!("{} is none of resume, pause, cancel", shown(value))),
     }
 }
 
@@ -209,9 +207,10 @@ mod tests {
         }
         let mixed = options(&[("restore_policy", "replace,user=none")]).unwrap().options;
         assert_eq!([mixed.policy("table"), mixed.policy("user")], [Policy::Replace, Policy::None]);
-        for word in SUBSCRIPTIONS {
-            let request = options(&[("restore_subscriptions", word)]).unwrap();
-            assert_eq!(request.restore_subscriptions.as_deref(), Some(word));
+        for (word, expected) in
+            [("resume", Subscriptions::Resume), ("pause", Subscriptions::Pause), ("cancel", Subscriptions::Cancel)]
+        {
+            assert_eq!(options(&[("restore_subscriptions", word)]).unwrap().options.restore_subscriptions, expected);
         }
         for (value, expected) in [("3", Some("3")), ("", None)] {
             assert_eq!(options(&[("backup_id", value)]).unwrap().options.backup_id.as_deref(), expected);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::catalog::{Catalog, Object, ObjectName};
 use crate::error::{Error, Result};
 
+use super::closure;
 use super::glob::fits;
 use super::left::bring_along;
 use super::suggest::close;
@@ -13,8 +14,8 @@ use crate::text::{escape, list};
 
 /// Positions in `catalog.objects`, ascending, of the objects that the options select.
 ///
-/// Comments and privileges come along with what is selected by name; indexes and constraints are selected themselves. Sections and
-/// what is to be left out are then taken away.
+/// Comments and privileges come along with what is selected by name, and so do members of roles and tables of graphs; indexes and
+/// constraints are selected themselves. Sections and what is to be left out are then taken away.
 ///
 /// Fails with `usage` when options contradict each other, and with `plan.no_match` when a selector, also one that excludes, fits nothing (most likely a slip that would
 /// restore other objects than were meant), or when nothing is left.
@@ -23,6 +24,7 @@ pub fn select(catalog: &Catalog, options: &Options) -> Result<Vec<usize>> {
     let mut chosen = vec![options.select.is_empty(); catalog.objects.len()];
     mark(catalog, &options.select, "--select", &mut chosen, true)?;
     if !options.select.is_empty() {
+        closure::bring(catalog, &mut chosen);
         bring_along(catalog, &mut chosen);
         let asked = catalog.objects.iter().map(|object| options.asks_for(object));
         chosen.iter_mut().zip(asked).for_each(|(chosen, asked)| *chosen |= asked);

@@ -18,7 +18,7 @@ mod types;
 
 /// The full name of an interface, as the engine matches it (by semver) with what plugins import.
 pub(super) fn full_name(interface: Interface) -> String {
-    format!("reinstate:plugin/{interface}@0.1.0")
+    format!("reinstate:plugin/{interface}@0.2.0")
 }
 
 /// Links one interface.

@@ -171,10 +171,10 @@ fn interface(name: &str) -> Result<Interface> {
     Err(invalid(&format!("It imports `{shown}`, which this host does not offer")))
 }
 
-/// The interface's name in `reinstate:plugin/NAME@0.1.x`.
+/// The interface's name in `reinstate:plugin/NAME@0.2.x`.
 fn ours(name: &str) -> Option<&str> {
     let (interface, version) = name.strip_prefix(PACKAGE)?.split_once('@')?;
-    let patch = version.strip_prefix("0.1.")?;
+    let patch = version.strip_prefix("0.2.")?;
     (!patch.is_empty() && patch.bytes().all(|b| b.is_ascii_digit())).then_some(interface)
 }
 
@@ -207,9 +207,9 @@ mod tests {
             ("(component)".to_owned(), "plugin.invalid: It exports neither"),
             (import("wasi:cli/environment@0.2.3"), "plugin.not_granted: It imports `wasi:cli/environment@0.2.3`"),
             (import("evil:corp/shell@1.0.0"), "plugin.invalid: It imports `evil:corp/shell@1.0.0`"),
-            (import("reinstate:plugin/http@0.1.0"), "plugin.invalid: It imports `reinstate:plugin/http@0.1.0`"),
-            (import("reinstate:plugin/tables@0.2.0"), "plugin.invalid: It imports"),
-            (import("reinstate:plugin/tables@0.1.0-rc.1"), "plugin.invalid: It imports"),
+            (import("reinstate:plugin/http@0.2.0"), "plugin.invalid: It imports `reinstate:plugin/http@0.2.0`"),
+            (import("reinstate:plugin/tables@0.1.0"), "plugin.invalid: It imports"),
+            (import("reinstate:plugin/tables@0.2.0-rc.1"), "plugin.invalid: It imports"),
             ("(component (component (core module)))".to_owned(), "plugin.invalid: It is composed"),
             (functions, "plugin.invalid: It has 50001 functions"),
             (instances, "plugin.invalid: It has 33 core instances"),

@@ -7,7 +7,7 @@ use super::bindings::reinstate::plugin::{principals, routines, sql, tables, type
 use super::{ObjectView, Surroundings};
 use crate::catalog::ObjectName;
 use crate::error::Error;
-use crate::plan::{KindDescription, LeaveOut, Severity};
+use crate::plan::{KindDescription, LeaveOut, Severity, Subscriptions};
 use crate::target::Scope;
 use crate::target::definition as host;
 
@@ -39,6 +39,11 @@ pub(super) fn object(view: &ObjectView, surroundings: &Surroundings) -> types::O
         definitions_only: view.definitions_only,
         rows_only: view.rows_only,
         leave_out: leave_out(&view.leave_out),
+        subscriptions: match surroundings.restore_subscriptions {
+            Subscriptions::Resume => types::Subscriptions::Resume,
+            Subscriptions::Pause => types::Subscriptions::Pause,
+            Subscriptions::Cancel => types::Subscriptions::Cancel,
+        },
     }
 }
 

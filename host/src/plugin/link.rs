@@ -30,7 +30,7 @@ pub(super) fn link(component: &Component, exports: Exports, decision: &Decision)
     });
     linked.map_err(|error| {
         let reason = harmless(&format!("{error:#}"), 1000);
-        invalid(&format!("It does not fit the interface `reinstate:plugin@0.1.0` of this host: {reason}"))
+        invalid(&format!("It does not fit the interface `reinstate:plugin@0.2.0` of this host: {reason}"))
     })
 }
 

@@ -158,6 +158,7 @@ fn surroundings() -> Surroundings {
         allow: Default::default(),
         plain_roles: Default::default(),
         identity: None,
+        restore_subscriptions: Default::default(),
     }
 }
 

@@ -39,6 +39,7 @@ mod rehearse;
 mod removal;
 mod retry;
 mod routines;
+mod schemas;
 mod settings;
 mod shared;
 mod stage;

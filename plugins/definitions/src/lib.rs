@@ -1,5 +1,14 @@
-//! Restores definitions: objects that are a document with references.
-use jsonschema as _;
-use reinstate_plugin as _;
-use serde as _;
-use serde_json as _;
+//! Restores definitions: objects that are one document, with references to others. Each kind's documents are held against the JSON Schema
+//! in `schemas/`, which is published with the plugin.
+
+mod document;
+mod handler;
+mod kinds;
+mod references;
+mod schema;
+mod secrets;
+mod validate;
+
+pub use handler::Definitions;
+
+reinstate_plugin::export!(Definitions);

@@ -8,8 +8,8 @@ wit_bindgen::generate!({
     path: "../../wit",
     additional_derives: [PartialEq],
     with: {
-        "reinstate:plugin/types@0.1.0": crate::bindings::reinstate::plugin::types,
-        "reinstate:plugin/log@0.1.0": crate::bindings::reinstate::plugin::log,
+        "reinstate:plugin/types@0.2.0": crate::bindings::reinstate::plugin::types,
+        "reinstate:plugin/log@0.2.0": crate::bindings::reinstate::plugin::log,
     },
     export_macro_name: "export_layout_bindings",
     pub_export_macro: true,

@@ -145,7 +145,7 @@ pub use archive_reader::{ArchiveReader, HostArchive, Member, MemberReader, Memor
 #[doc(hidden)]
 pub use bindings::export_bindings;
 pub use bindings::reinstate::plugin::types::{
-    Counts, Entry, Failure, Finding, LeaveOut, Object, ObjectName, Severity, Target,
+    Counts, Entry, Failure, Finding, LeaveOut, Object, ObjectName, Severity, Subscriptions, Target,
 };
 pub use bindings::reinstate::plugin::{blobs, definitions, entries, log, principals, routines, sql, tables};
 pub use entry::{CHUNK, EntryReader};

@@ -1,5 +1,7 @@
 //! A table's definition as the target takes it: as it is in the target's own dialect, else what is surely portable.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::dialect::{self, Passage, Translator};
@@ -35,6 +37,37 @@ pub struct TableAttributes {
     /// Words of the dialect: `strict`.
     #[serde(default)]
     pub options: Vec<String>,
+    /// Data sources that the table gets rows from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subscriptions: Vec<Subscription>,
+}
+
+/// A subscription to a data source.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subscription {
+    /// The data source.
+    pub datasource: DataSource,
+    /// How it was when the backup was taken: `running`, `paused`, or another word of the source's.
+    pub state: String,
+    /// The source system's further options, as it writes them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
+}
+
+/// A data source, by its name in the table's schema, or by schema and name.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum DataSource {
+    /// One of the table's own schema.
+    Near(String),
+    /// One of any schema.
+    Far {
+        /// Its schema.
+        schema: String,
+        /// Its name.
+        name: String,
+    },
 }
 
 /// A trigger.

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::{Description, Entry, Failure, Finding, Kind, LeaveOut, Object, ObjectName, Outlook, Severity, Target, log};
+use crate::{
+    Description, Entry, Failure, Finding, Kind, LeaveOut, Object, ObjectName, Outlook, Severity, Subscriptions, Target,
+    log,
+};
 
 impl Failure {
     /// A failure with a stable, dotted, lower-case code; the message starts with a capital and has no final full stop.
@@ -121,6 +124,7 @@ impl Object {
             definitions_only: false,
             rows_only: false,
             leave_out: LeaveOut::empty(),
+            subscriptions: Subscriptions::Resume,
         }
     }
 

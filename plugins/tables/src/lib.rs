@@ -5,6 +5,7 @@
 mod attributes;
 mod document;
 mod handler;
+mod subscriptions;
 mod table;
 mod view;
 

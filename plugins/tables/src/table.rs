@@ -3,9 +3,9 @@
 use reinstate_plugin::portable::{Portable, TableAttributes};
 use reinstate_plugin::rows::{self, Field};
 use reinstate_plugin::tables::{self, Summary};
-use reinstate_plugin::{Counts, Failure, Finding, Object, ObjectName, Outlook, Target, declared_rows};
+use reinstate_plugin::{Counts, Failure, Finding, Object, ObjectName, Outlook, Target, declared_rows, definitions};
 
-use crate::document;
+use crate::{document, subscriptions};
 
 /// Bytes a row takes in an index beside its keys, roughly.
 const INDEX_ROW_BYTES: u64 = 16;
@@ -20,17 +20,25 @@ pub(crate) fn plan(object: &Object, target: &Target) -> Result<Outlook, Failure>
         }
     }
     outlook.findings = unknown_forms(object);
+    for name in subscriptions::sources(&attributes, object) {
+        outlook.depend_on(name);
+    }
+    outlook.findings.extend(subscriptions::finding(&attributes, object));
     outlook.findings.extend(Portable::of(attributes, object, target).findings());
     Ok(outlook)
 }
 
 pub(crate) fn begin(object: &Object, target: &Target) -> Result<(), Failure> {
-    let table = Portable::of(object.parse_attributes()?, object, target);
+    let attributes: TableAttributes = object.parse_attributes()?;
+    let subscriptions = subscriptions::staged(&attributes, object, target);
+    let table = Portable::of(attributes, object, target);
     tables::create("", &table.definition)?;
-    if !table.left_out.is_empty() {
-        document::keep(object)?;
+    let whole = !table.left_out.is_empty();
+    if !whole && subscriptions.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let kept = document::keep_text(&document::of_table(object, whole, &subscriptions)?)?;
+    if kept || subscriptions.is_empty() { Ok(()) } else { Err(subscriptions::not_kept(object)) }
 }
 
 pub(crate) fn restore(object: &Object, target: &Target, part: u32) -> Result<Counts, Failure> {
@@ -50,9 +58,15 @@ pub(crate) fn end(object: &Object, target: &Target) -> Result<(), Failure> {
 }
 
 pub(crate) fn verify(object: &Object, target: &Target) -> Result<Vec<Finding>, Failure> {
-    let table = Portable::of(object.parse_attributes()?, object, target);
+    let attributes: TableAttributes = object.parse_attributes()?;
+    let subscriptions = subscriptions::staged(&attributes, object, target);
+    let table = Portable::of(attributes, object, target);
     let columns = table.definition.columns.into_iter().map(|column| column.name).collect();
-    Ok(differences(object, columns, &tables::summarize("")?))
+    let mut findings = differences(object, columns, &tables::summarize("")?);
+    if !subscriptions.is_empty() {
+        findings.extend(subscriptions::difference(&subscriptions, definitions::get()?.as_deref()));
+    }
+    Ok(findings)
 }
 
 /// The table that a foreign key refers to, as the archive names it.

@@ -50,6 +50,11 @@ impl Attributes {
         Ok(attributes)
     }
 
+    /// The resource group whose limits it shares.
+    pub(crate) fn resource_group(&self) -> Option<&str> {
+        self.attributes.get("resource_group").and_then(serde_json::Value::as_str).filter(|group| !group.is_empty())
+    }
+
     /// The principal itself.
     pub(crate) fn principal(&self) -> Principal {
         Principal {

@@ -54,6 +54,9 @@ fn outlook(object: &Object, attributes: &Attributes) -> Outlook {
     for membership in &attributes.memberships {
         outlook.depend_on(ObjectName { kind: "role".to_owned(), schema: None, name: membership.role.clone() });
     }
+    if let Some(group) = attributes.resource_group() {
+        outlook.depend_on(ObjectName { kind: "resource_group".to_owned(), schema: None, name: group.to_owned() });
+    }
     for on in attributes.permissions.iter().filter_map(|permission| permission.on.as_ref()) {
         outlook.depend_on(on.clone());
     }
@@ -118,6 +121,9 @@ mod tests {
         };
         assert_eq!(names("user"), ["role readers", "role ada", "table old.a"]);
         assert_eq!(names("role"), ["role readers", "table old.a"]);
+        let limited = object("user", r#"{"attributes": {"resource_group": "small"}}"#);
+        let outlook = outlook(&limited, &Attributes::of(&limited).unwrap());
+        assert_eq!(outlook.dependencies[0].to_string(), "resource_group small");
     }
 
     #[test]

@@ -11,8 +11,8 @@ mod layouts {
         path: "../../wit",
         world: "layout-plugin",
         with: {
-            "reinstate:plugin/types@0.1.0": crate::bindings::reinstate::plugin::types,
-            "reinstate:plugin/log@0.1.0": crate::bindings::reinstate::plugin::log,
+            "reinstate:plugin/types@0.2.0": crate::bindings::reinstate::plugin::types,
+            "reinstate:plugin/log@0.2.0": crate::bindings::reinstate::plugin::log,
         },
     });
 }

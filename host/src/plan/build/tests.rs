@@ -109,9 +109,32 @@ fn rows_are_added_to_what_is_there_and_to_nothing_else() {
 }
 
 #[test]
+fn a_schema_of_our_own_archives_comes_before_what_lives_in_it_and_stays_where_it_is() {
+    let mut sample = Sample::of(&["table app.a", "schema app", "view main.v"]);
+    sample.knows_dumps();
+    let plan = sample.plan();
+    assert_eq!(step(&plan, "table app.a").needs, [step(&plan, "schema app").id]);
+    assert_eq!((step(&plan, "schema app").action, &plan.schemas[..]), (Action::Create, &["app".to_owned()][..]));
+    assert!(sample.check().is_ok());
+    sample.options.select = crate::plan::fixture::selectors(&["schema:app"]);
+    assert_eq!(sample.plan().schemas, ["app"]);
+    sample.facts.schemas.insert("app".to_owned());
+    assert!(step(&sample.plan(), "schema app").reason.contains("what is said of it is kept"));
+    sample.exists(&["schema app"]);
+    for policy in [Policy::None, Policy::Replace, Policy::Rename] {
+        sample.options.restore_policy = policy;
+        let plan = sample.plan();
+        let step = step(&plan, "schema app");
+        assert_eq!(step.action, Action::Skip);
+        assert_eq!(step.reason, "The target has the schema, which stays as it is");
+    }
+}
+
+#[test]
 fn schemas_that_are_objects_are_mapped_and_make_room() {
     let mut sample = Sample::of(&["schema app", "table app.a > schema app"]);
     sample.knows_dumps();
+    sample.catalog.layout = Some("pgdump".to_owned());
     sample.options.target_schema_map = BTreeMap::from([("app".to_owned(), "copy".to_owned())]);
     sample.options.create_schema_if_not_exist = true;
     let plan = sample.plan();

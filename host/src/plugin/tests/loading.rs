@@ -70,7 +70,7 @@ fn two_plugins_for_one_kind_are_refused() {
 #[test]
 fn what_is_no_plugin_is_refused_by_name() {
     let whole = fs::read(&*COMPONENT).unwrap();
-    let handler = r#"(export "reinstate:plugin/handler@0.1.0" (instance $i))"#;
+    let handler = r#"(export "reinstate:plugin/handler@0.2.0" (instance $i))"#;
     let other_world = wat::parse_str(format!(r#"(component (component $c) (instance $i (instantiate $c)) {handler})"#));
     let cases: [(&str, Vec<u8>); 5] = [
         ("empty", Vec::new()),
@@ -109,7 +109,7 @@ fn our_own_plugins_import_our_package_only_and_are_granted_it() {
     // An import of another package would have been refused.
     let plugins = plugins.unwrap();
     let names: Vec<_> = plugins.iter().map(|plugin| plugin.inspection.name.as_str()).collect();
-    assert_eq!(names, ["functions", "graphs", "pgdump", "tables", "users"]);
+    assert_eq!(names, ["definitions", "functions", "graphs", "pgdump", "tables", "users"]);
     assert!(plugins.iter().all(|plugin| plugin.inspection.missing_grants.is_empty()));
 }
 

@@ -18,7 +18,7 @@ use crate::target::Unit;
 use super::connection::Connection;
 use super::contents::Contents;
 use super::work::PostgresWork;
-use super::{copy, failure, fragment};
+use super::{copy, failure, fragment, schemas};
 
 const TABLES: &str = "
 CREATE SCHEMA IF NOT EXISTS reinstate;
@@ -288,7 +288,12 @@ pub(super) fn put(work: &mut PostgresWork, document: &str) -> Result<()> {
         let message = format!("The document of {} has a text with a byte of zero", work.step.into);
         return Err(Error::new("target.bad_value", message));
     }
+    let is_schema = work.step.into.kind == "schema";
+    if is_schema {
+        schemas::create(work, document.get())?;
+    }
     update(work, |contents| {
+        contents.embodied |= is_schema;
         contents.document = Some(document);
         Ok(())
     })

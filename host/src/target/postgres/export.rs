@@ -25,6 +25,7 @@ mod documents;
 mod pieces;
 mod roles;
 mod rows;
+mod schemas;
 mod sequences;
 mod tables;
 mod unsupported;
@@ -66,8 +67,9 @@ pub(super) fn export(settings: &Settings, writer: &mut Writer) -> Result<Option<
     let owned: BTreeSet<_> = restored.iter().flat_map(documents::Restored::tables).collect();
     catalog.depend(&mut source)?;
     let sequences = sequences::read(&mut source, &mut catalog)?;
+    schemas::write(&mut source, writer, &restored)?;
     definitions::write(&mut source, writer, &catalog, &sequences, &restored)?;
-    let tables = tables::read(&mut source, &catalog, &sequences)?;
+    let tables = tables::read(&mut source, &catalog, &sequences, &documents::subscriptions(&restored))?;
     let mine = |table: &&tables::Table| !owned.contains(&table.key());
     let written: Vec<&tables::Table> = tables.iter().filter(mine).collect();
     rows::write(

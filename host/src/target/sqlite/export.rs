@@ -44,8 +44,10 @@ pub(crate) fn export(connection: &Connection, writer: &mut Writer) -> Result<Opt
     let tables: Vec<&Item> = items.iter().filter(|item| item.kind == "table").filter(mine).collect();
     let found_views: Vec<&Item> = items.iter().filter(|item| item.kind == "view").filter(mine).collect();
     let known = known(&tables, &found_views);
+    let subscriptions = objects::subscriptions(&restored);
     for item in tables {
-        table(&snapshot, writer, item, &items, &known)?;
+        let subscriptions = subscriptions.get(&fold(&item.name)).copied().unwrap_or_default();
+        table(&snapshot, writer, item, &items, &known, subscriptions)?;
     }
     for item in found_views {
         view(writer, item, &known)?;
@@ -93,11 +95,13 @@ fn table(
     item: &Item,
     items: &[Item],
     known: &BTreeMap<String, ObjectName>,
+    subscriptions: &[serde_json::Value],
 ) -> Result<()> {
     let name = object("table", item);
     let named = |error: Error| error.object(&name);
     let reason = |reason: String| unsupported(&format!("table {} has {reason}", item.name));
     let mut table = definition::table(connection, item, items).map_err(reason).map_err(named)?;
+    table.subscriptions = subscriptions.to_vec();
     writer.object(name.clone(), parents(&table, &name, known))?;
     rows::export(connection, writer, &item.name, &mut table.columns).map_err(named)?;
     writer.attributes(raw(&table)?)

@@ -1,6 +1,6 @@
 //! What restores have kept in `reinstate.document`: objects that are nothing but documents, graphs, and what PostgreSQL has no word for of others.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 
 use serde_json::{Map, Value, json};
@@ -35,6 +35,16 @@ impl Restored {
         let schema = self.name.schema.clone().unwrap_or_default();
         let suffixes = self.contents.tables.keys().filter(|suffix| !suffix.is_empty());
         suffixes.map(move |suffix| (schema.clone(), further_table(&self.name, suffix)))
+    }
+
+    /// The schema that it lives in.
+    pub(super) fn schema(&self) -> Option<&str> {
+        self.name.schema.as_deref()
+    }
+
+    /// Its document, where that is a JSON object.
+    pub(super) fn document(&self) -> Option<Map<String, Value>> {
+        self.contents.document.as_ref().map(|json| object(json.get()))
     }
 
     /// What is known of it as a routine.
@@ -78,6 +88,16 @@ pub(super) fn of<'a>(restored: &'a [Restored], name: &ObjectName) -> Option<&'a 
 pub(super) fn principal(restored: &[Restored], name: &str) -> Option<Map<String, Value>> {
     let known = restored.iter().find(|restored| restored.contents.principal.is_some() && restored.name.name == name)?;
     serde_json::to_value(&known.contents.principal).ok()?.as_object().cloned()
+}
+
+/// Subscriptions to data sources that tables were restored with.
+pub(super) fn subscriptions(restored: &[Restored]) -> BTreeMap<&ObjectName, Vec<Value>> {
+    let of = |restored: &Restored| match object(restored.contents.document.as_ref()?.get()).remove("subscriptions") {
+        Some(Value::Array(subscriptions)) => Some(subscriptions),
+        _ => None,
+    };
+    let tables = restored.iter().filter(|restored| restored.name.kind == "table");
+    tables.filter_map(|restored| Some((&restored.name, of(restored)?))).collect()
 }
 
 /// The object that a table belongs to.

@@ -1,6 +1,8 @@
 //! Tables: what the server's catalog says of each, in the archive's words.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value;
 
 use crate::backup::Writer;
 use crate::backup::attributes::{Column, Table as Attributes, raw};
@@ -57,7 +59,12 @@ impl Table {
 }
 
 /// Reads all tables.
-pub(super) fn read(source: &mut Source, catalog: &Catalog, sequences: &[Sequence]) -> Result<Vec<Table>> {
+pub(super) fn read(
+    source: &mut Source,
+    catalog: &Catalog,
+    sequences: &[Sequence],
+    subscriptions: &BTreeMap<&ObjectName, Vec<Value>>,
+) -> Result<Vec<Table>> {
     let mut columns = columns::read(source)?;
     let mut constraints = constraints::read(source)?;
     let mut pieces = pieces::read(source)?;
@@ -79,6 +86,7 @@ pub(super) fn read(source: &mut Source, catalog: &Catalog, sequences: &[Sequence
             indexes: pieces.indexes,
             triggers: constraints.pieces,
             options: options(shape),
+            subscriptions: subscriptions.get(&item.name).cloned().unwrap_or_default(),
             ..Attributes::default()
         };
         attributes.columns =

@@ -40,7 +40,18 @@ pub(crate) fn table(connection: &Connection, table: &Item, others: &[Item]) -> R
     let options = [(created.strict, "strict"), (created.without_rowid, "without-rowid")];
     let options = options.into_iter().filter(|(set, _)| *set).map(|(_, word)| word.to_owned()).collect();
     let (primary_key, uniques, checks) = (created.primary_key, created.uniques, created.checks);
-    Ok(Table { columns, primary_key, uniques, checks, foreign_keys, indexes, triggers, last_number, options })
+    Ok(Table {
+        columns,
+        primary_key,
+        uniques,
+        checks,
+        foreign_keys,
+        indexes,
+        triggers,
+        last_number,
+        options,
+        subscriptions: Vec::new(),
+    })
 }
 
 /// Where SQLite's numbering stands; past the largest row when that one was deleted.

@@ -73,6 +73,15 @@ fn restored(row: &rusqlite::Row<'_>) -> Result<Restored> {
     Ok(Restored { id: row.get(0).map_err(failed)?, name, tables, definition })
 }
 
+/// Subscriptions to data sources that tables were restored with, by the tables' names in the file, in lower case.
+pub(crate) fn subscriptions(restored: &[Restored]) -> BTreeMap<String, &[Value]> {
+    fn of(object: &Restored) -> Option<&[Value]> {
+        object.member("document")?.get("subscriptions")?.as_array().map(Vec::as_slice)
+    }
+    let tables = restored.iter().filter(|object| object.name.kind == "table");
+    tables.filter_map(|object| Some((fold(&physical(&object.name, "")), of(object)?))).collect()
+}
+
 /// Writes the objects that the file itself does not have. Tables and views are written as it has them, which may have changed since.
 pub(crate) fn write(
     connection: &Connection,
