@@ -79,15 +79,6 @@ impl Change {
                     return None;
                 }
                 let Some(Body::Table(mut table)) = state.objects.remove(name) else { return None };
-                // What is called after a schema that it is not in keeps its name.
-                let indexed = std::mem::take(&mut table.indexes);
-                table.indexes = indexed
-                    .into_iter()
-                    .map(|mut index| {
-                        index.name = physical(name.schema.as_deref(), &index.name);
-                        index
-                    })
-                    .collect();
                 table
                     .foreign_keys
                     .iter_mut()

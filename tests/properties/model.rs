@@ -146,7 +146,7 @@ fn plan(before: &State, archive: &Database, options: &Options, aside: Option<&st
     move_aside(&mut state, &renamed);
     let mut restored = Vec::new();
     for (into, object) in arriving {
-        state.objects.insert(listed(&into), brought(&object.body, options.ddl_only, &mapped));
+        state.objects.insert(listed(&into), brought(&object.body, &into, options.ddl_only, &mapped));
         restored.push(into);
     }
     Ok(Done { state, restored, renamed })
@@ -186,11 +186,13 @@ fn like(pattern: &[u8], text: &[u8]) -> bool {
 }
 
 /// What an archive's object is in the target.
-fn brought(body: &Body, ddl_only: bool, mapped: &dyn Fn(&ObjectName) -> ObjectName) -> Body {
+fn brought(body: &Body, into: &ObjectName, ddl_only: bool, mapped: &dyn Fn(&ObjectName) -> ObjectName) -> Body {
     match body {
         Body::Table(table) => {
             let mut table = if ddl_only { table.emptied() } else { table.clone() };
             table.foreign_keys.iter_mut().for_each(|key| key.parent = mapped(&key.parent));
+            let schema = into.schema.as_deref();
+            table.indexes.iter_mut().for_each(|index| index.name = physical(schema, &index.name));
             Body::Table(table)
         }
         // Its query is what it is.
@@ -216,6 +218,12 @@ fn move_aside(state: &mut State, renamed: &[(ObjectName, ObjectName)]) {
         let mut body = state.objects.remove(old).expect("it is there");
         if let Body::Table(table) = &mut body {
             table.foreign_keys.iter_mut().for_each(|key| key.parent = follow(&key.parent));
+            let prefix = old.schema.as_deref().filter(|schema| *schema != "main").map(|schema| format!("{schema}."));
+            for index in &mut table.indexes {
+                // An index is called as its table is, unless somebody named it otherwise.
+                let bare = prefix.as_deref().and_then(|prefix| index.name.strip_prefix(prefix)).unwrap_or(&index.name);
+                index.name = physical(new.schema.as_deref(), bare);
+            }
         }
         moved.push((listed(new), body));
     }
@@ -256,10 +264,8 @@ impl State {
     /// What a reader of the file sees.
     pub fn content(&self) -> Content {
         let tables = self.tables();
-        let mut content: Content = tables
-            .iter()
-            .map(|(name, (schema, table))| (format!("table {name}"), table.lines(schema.as_deref())))
-            .collect();
+        let mut content: Content =
+            tables.iter().map(|(name, (_, table))| (format!("table {name}"), table.lines())).collect();
         for (name, body) in &self.objects {
             let called = physical(name.schema.as_deref(), &name.name);
             match body {
@@ -329,9 +335,7 @@ fn wrong(state: &State, restored: &[ObjectName]) -> Option<&'static str> {
     let mut names: BTreeSet<String> = BTreeSet::new();
     let views = state.objects.keys().filter(|name| name.kind == "view");
     let views = views.map(|name| physical(name.schema.as_deref(), &name.name));
-    let indexes = tables
-        .values()
-        .flat_map(|(schema, table)| table.indexes.iter().map(|index| physical(schema.as_deref(), &index.name)));
+    let indexes = tables.values().flat_map(|(_, table)| table.indexes.iter().map(|index| index.name.clone()));
     for name in tables.keys().cloned().chain(views).chain(indexes) {
         if !names.insert(name.to_ascii_lowercase()) {
             return Some("an index has the name of another");

@@ -59,6 +59,7 @@ pub struct ForeignKey {
 
 #[derive(Debug, Clone)]
 pub struct Index {
+    /// As the archive has it; in a model's state, as the file has it.
     pub name: String,
     /// A column, or an expression over it; whether it is descending.
     pub terms: Vec<(usize, bool, bool)>,
@@ -288,8 +289,8 @@ impl Table {
         format!("{} + 1", quoted(&self.columns[at].name))
     }
 
-    /// The table's definition and rows, as the reader of a file tells them. `schema` is that of its own name.
-    pub fn lines(&self, schema: Option<&str>) -> Vec<String> {
+    /// The table's definition and rows, as the reader of a file tells them.
+    pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for (at, column) in self.columns.iter().enumerate() {
             let place = self.key.iter().position(|key| *key == at).map_or(0, |place| place + 1);
@@ -323,7 +324,7 @@ impl Table {
                     (Some(&self.columns[*at].name).filter(|_| !expression), *descending)
                 })
                 .collect();
-            let name = physical(schema, &index.name);
+            let name = &index.name;
             lines.push(format!("index {name} unique {} partial {} {terms:?}", index.unique, index.condition.is_some()));
         }
         lines.push(format!("strict {} without rowid {}", self.strict, self.without_rowid));
