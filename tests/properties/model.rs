@@ -316,7 +316,6 @@ impl State {
 
     fn evaluate(&self, view: &View, depth: usize) -> Option<(Vec<String>, Vec<Vec<Value>>)> {
         let (columns, rows) = self.look(&view.reads, depth + 1)?;
-        // A name in double quotes that is no column is a text to SQLite, but views of ours are not made with such names.
         let at = |name: &String| columns.iter().position(|column| column.eq_ignore_ascii_case(name));
         let shown = view.columns.iter().map(|(from, _)| at(from)).collect::<Option<Vec<_>>>()?;
         let condition = match &view.condition {

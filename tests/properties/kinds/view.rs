@@ -40,13 +40,18 @@ fn make(random: &mut Random, database: &Database, _: &ObjectName) -> Option<(Vec
     Some((vec![object.name.clone()], Body::View(view)))
 }
 
+/// SQLite takes a name between double quotes that it does not know for a text; between these it does not.
+fn column(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
 impl View {
     pub fn query(&self) -> String {
         let columns: Vec<String> =
-            self.columns.iter().map(|(from, name)| format!("{} AS {}", quoted(from), quoted(name))).collect();
+            self.columns.iter().map(|(from, name)| format!("{} AS {}", column(from), column(name))).collect();
         let mut query = format!("SELECT {} FROM {}", columns.join(", "), quoted(&self.reads));
-        if let Some(column) = &self.condition {
-            query += &format!(" WHERE {} IS NOT NULL", quoted(column));
+        if let Some(column_name) = &self.condition {
+            query += &format!(" WHERE {} IS NOT NULL", column(column_name));
         }
         query
     }
