@@ -3,9 +3,14 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::kinds::document::plain;
 use super::reader::{self, Content};
+
+/// Attributes of documents that the format says one system adds: what a definition was written for, and what PostgreSQL's roles have.
+const WORDS: [&str; 2] = ["dialect", "inherit"];
 
 /// What every target keeps of a database, as lines: columns and their keys, references, uniques, rows, documents. Types and
 /// expressions are in the words of each system, and so are left out, and views with them.
@@ -31,6 +36,21 @@ fn common(line: &str) -> Option<String> {
     let own = ["check ", "index ", "strict ", "last number "];
     if own.iter().any(|start| line.starts_with(start)) {
         return None;
+    }
+    if let Ok(mut document) = serde_json::from_str::<Value>(line) {
+        if let Some(attributes) = document.get_mut("attributes").and_then(Value::as_object_mut) {
+            WORDS.iter().for_each(|word| _ = attributes.remove(*word));
+        }
+        let mut document = plain(&document);
+        for (member, value) in document.as_object_mut().into_iter().flatten() {
+            match value {
+                // Sets of memberships, permissions and tokens.
+                Value::Array(values) => values.sort_by_key(ToString::to_string),
+                Value::String(time) if member == "valid_until" => *time = time.replace(".000000", ""),
+                _ => {}
+            }
+        }
+        return Some(document.to_string());
     }
     if !line.starts_with("column ") {
         return Some(line.to_owned());

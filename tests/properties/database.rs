@@ -88,9 +88,24 @@ impl Database {
     /// Without what not every system can be given: views are queries in one system's words, and names are not as long everywhere.
     pub fn for_every_target(&self) -> Self {
         let mut smaller = self.clone();
-        let odd = |object: &Object| matches!(object.body, Body::View(_)) || object.name.name.len() > 50;
+        let long = |name: &str| name.len() > 40;
+        let odd = |object: &Object| match &object.body {
+            Body::View(_) => true,
+            Body::Table(table) => {
+                let names = table.columns.iter().map(|column| &column.name);
+                long(&object.name.name)
+                    || names.chain(table.indexes.iter().map(|index| &index.name)).any(|name| long(name))
+            }
+            _ => long(&object.name.name),
+        };
         while let Some(at) = smaller.objects.iter().position(odd) {
             smaller = smaller.without(at);
+        }
+        let there: Vec<ObjectName> = smaller.objects.iter().map(|object| object.name.clone()).collect();
+        for object in &mut smaller.objects {
+            if let Body::Document(document) = &mut object.body {
+                document.forget_others(&there);
+            }
         }
         smaller
     }

@@ -11,6 +11,9 @@ use crate::properties::random::Random;
 pub const ROLE: Kind = Kind { name: "role", in_schema: false, weight: 3, make, finish: finished };
 pub const USER: Kind = Kind { name: "user", in_schema: false, weight: 3, make, finish: finished };
 
+/// A verifier as PostgreSQL makes it.
+const HASH: &str = "SCRAM-SHA-256$4096:15DZrHKb5WeYPgne5TET3g==$hXx29LvfT98/afPlsVvMOGuJYQG1fmob3NvMUz76lfw=:avGb4xYu8mR22+8ov9hKT0q8LgpqXPbhnkx2BC51oRE=";
+
 fn make(random: &mut Random, database: &Database, name: &ObjectName) -> Option<(Vec<ObjectName>, Body)> {
     let is_user = name.kind == "user";
     let roles = database.of_kind("role");
@@ -40,7 +43,7 @@ fn make(random: &mut Random, database: &Database, name: &ObjectName) -> Option<(
         (0..tokens).map(|at| json!({"id": format!("t{at}"), "hash": "ab12", "description": "läptop"})).collect();
     let attributes = json!({
         "login": is_user,
-        "password_hash": (is_user && random.chance(70)).then_some("SCRAM-SHA-256$4096:c2FsdA==$a:b"),
+        "password_hash": (is_user && random.chance(70)).then_some(HASH),
         "valid_until": random.chance(10).then_some("2030-01-01T00:00:00Z"),
         "attributes": if random.chance(20) { json!({"department": "söles"}) } else { json!({}) },
         "memberships": memberships,
