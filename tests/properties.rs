@@ -134,9 +134,6 @@ fn same_everywhere(database: &Database, server: &Server) -> Result<(), String> {
     let restore = |archive: &str, into: &str| {
         let arguments = ["restore", archive, "--into", into, "--create-schema-if-not-exist", "--stage", "beside"];
         let outcome = sandbox.json(&arguments);
-        if std::env::var("REINSTATE_SHOW").is_ok() {
-            eprintln!("{}", outcome.stdout);
-        }
         if outcome.status == Some(0) { Ok(()) } else { Err(format!("{into}: {}", outcome.stdout)) }
     };
     let mut found = Vec::new();
