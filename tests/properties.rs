@@ -108,6 +108,7 @@ fn what_was_wrong_once_stays_right() {
     }
 }
 
+/// Database 6 has a circle of three tables, one of whose references PostgreSQL was never given.
 #[test]
 fn sqlite_and_postgresql_hold_the_same() {
     let server = Server::start();
