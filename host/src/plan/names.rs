@@ -62,8 +62,16 @@ impl Naming {
         }
     }
 
+    /// In a SQLite file the table `name` of the schema `s` is called `s.name`, whatever dots the schema `main` has in its own names.
     fn relation<'a>(self, schema: Option<&'a str>, name: Cow<'a, str>) -> Key<'a> {
-        Key { space: RELATIONS, schema: schema.map(|schema| self.fold(schema)), name: self.fold(name) }
+        if self.folds {
+            let name = match schema {
+                Some(schema) if !schema.eq_ignore_ascii_case("main") => Cow::Owned(format!("{schema}.{name}")),
+                _ => name,
+            };
+            return Key { space: RELATIONS, schema: None, name: self.fold(name) };
+        }
+        Key { space: RELATIONS, schema: schema.map(Cow::Borrowed), name }
     }
 }
 
@@ -136,6 +144,9 @@ mod tests {
             ("sqlite", "table main.foo", "view MAIN.foo", true),
             ("sqlite", "table main.foo", "user foo", false),
             ("sqlite", "user Foo", "user foo", false),
+            ("sqlite", "table main.s.foo", "table s.foo", true),
+            ("sqlite", "table main.s.foo", "table main.foo", false),
+            ("postgresql", "table main.s.foo", "table s.foo", false),
             ("sqlite", "table main.É", "table main.é", false),
             ("postgresql", "table main.Foo", "table main.foo", false),
             ("postgresql", "table main.foo", "view main.foo", true),

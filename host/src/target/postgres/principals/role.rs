@@ -127,8 +127,24 @@ impl Role {
 /// The forms that the server keeps; it would take anything else for the password itself.
 pub(in super::super) fn is_hash(hash: &str) -> bool {
     let md5 = |digits: &str| digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    hash.starts_with("SCRAM-SHA-256$") && hash.matches('$').count() == 2 && hash.matches(':').count() == 2
-        || hash.strip_prefix("md5").is_some_and(md5)
+    hash.strip_prefix("SCRAM-SHA-256$").is_some_and(is_verifier) || hash.strip_prefix("md5").is_some_and(md5)
+}
+
+/// `iterations:salt$stored key:server key`, the keys of 32 bytes, as the server reads it: with one letter amiss it is a password.
+fn is_verifier(text: &str) -> bool {
+    let Some((first, keys)) = text.split_once('$') else { return false };
+    let (Some((iterations, salt)), Some((stored, server))) = (first.split_once(':'), keys.split_once(':')) else {
+        return false;
+    };
+    let letters = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'));
+    let base64 = |text: &str| {
+        text.len() % 4 == 0
+            && letters(text.strip_suffix('=').map_or(text, |text| text.strip_suffix('=').unwrap_or(text)))
+    };
+    let key = |text: &str| text.len() == 44 && !text.ends_with("==") && text.strip_suffix('=').is_some_and(letters);
+    let number = iterations.bytes().all(|byte| byte.is_ascii_digit())
+        && iterations.parse::<i32>().is_ok_and(|number| number > 0);
+    number && !salt.is_empty() && base64(salt) && key(stored) && key(server)
 }
 
 fn settings(attributes: &Map<String, Value>, object: &ObjectName) -> Result<Vec<(String, String)>> {
@@ -222,7 +238,7 @@ mod tests {
         Role::of(&principal, &ObjectName::new("user", None, "u"))
     }
 
-    const HASH: &str = "SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy";
+    const HASH: &str = "SCRAM-SHA-256$4096:c2FsdA==$hXx29LvfT98/afPlsVvMOGuJYQG1fmob3NvMUz76lfw=:avGb4xYu8mR22+8ov9hKT0q8LgpqXPbhnkx2BC51oRE=";
 
     #[test]
     fn attributes_become_words() {
@@ -242,7 +258,14 @@ mod tests {
 
     #[test]
     fn a_hash_of_another_kind_is_never_taken_for_a_password() {
-        for hash in ["sha1$8cb2237d0679ca88db6464eac60da96345513964", "secret", "md5abc", "SCRAM-SHA-256$x", ""] {
+        for hash in [
+            "sha1$8cb2237d0679ca88db6464eac60da96345513964",
+            "secret",
+            "md5abc",
+            "SCRAM-SHA-256$x",
+            "SCRAM-SHA-256$4096:c2FsdA==$a:b",
+            "",
+        ] {
             assert_eq!(role("{}", Some(hash)).unwrap().password, Password::None, "{hash}");
         }
         assert!(is_hash(HASH) && is_hash("md50123456789abcdef0123456789ABCDEF"));

@@ -157,15 +157,19 @@ fn waits_for(work: &mut PostgresWork, key: &ForeignKey) -> Result<bool> {
     rows.first().map_or(Ok(false), waits)
 }
 
-/// Makes the references of other objects that waited for this one's keys.
+/// Makes the references of other objects that waited for this one's keys. Those are the ones that refer to it: in a circle of three and more they
+/// are not the ones that it refers to.
 fn others(work: &mut PostgresWork) -> Result<()> {
     let select = "SELECT step, schema, name, contents::text FROM reinstate.document
         WHERE job = $1 AND step <> $2 AND kind = 'table' AND state = 'staged'
-          AND step = ANY ($3) FOR UPDATE";
+          AND EXISTS (SELECT FROM pg_catalog.json_array_elements(contents->'tables'->''->'foreign_keys') AS key
+            WHERE key->>'table' = $3) FOR UPDATE";
     let (job, step) = (work.job(), i64::from(work.step.id));
-    let circle: Vec<i64> = work.step.needs_loaded.iter().map(|step| i64::from(*step)).collect();
     let doing = "Could not look for the tables that refer to this one";
-    let rows = work.connection.rows(select, &[&job, &step, &circle]).map_err(|fault| failure::failed(&fault, doing))?;
+    let rows = work
+        .connection
+        .rows(select, &[&job, &step, &work.step.into.name])
+        .map_err(|fault| failure::failed(&fault, doing))?;
     let own = work.step.into.clone();
     for row in rows {
         let (other_step, schema, name): (i64, Option<String>, String) = (row.get(0), row.get(1), row.get(2));

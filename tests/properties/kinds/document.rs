@@ -1,0 +1,103 @@
+//! Objects that the target keeps as one document, and the packages that belong to some of them.
+
+use std::io::Write as _;
+
+use reinstate::backup::Writer;
+use reinstate::catalog::ObjectName;
+use serde_json::Value;
+
+/// An object that is its attributes.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// As the archive has them; names of objects in them are the archive's.
+    pub attributes: Value,
+    /// Contents of the packages that the attributes name.
+    pub packages: Vec<(String, Vec<u8>)>,
+}
+
+impl Document {
+    pub fn of(attributes: Value) -> Self {
+        Self { attributes, packages: Vec::new() }
+    }
+
+    pub fn write(&self, writer: &mut Writer) -> Value {
+        for (_, bytes) in &self.packages {
+            let mut entry = writer.entry("bytes").expect("an entry");
+            entry.write_all(bytes).expect("written");
+            entry.finish(None).expect("an entry");
+        }
+        self.attributes.clone()
+    }
+
+    /// As it is in a target where objects' schemas have other names.
+    pub fn mapped(&self, rename: &dyn Fn(&ObjectName) -> ObjectName) -> Self {
+        let mut mapped = self.clone();
+        map(&mut mapped.attributes, rename);
+        mapped
+    }
+
+    /// Leaves out permissions on what is not among these.
+    pub fn forget_others(&mut self, there: &[ObjectName]) {
+        let Some(permissions) = self.attributes.get_mut("permissions").and_then(Value::as_array_mut) else { return };
+        permissions.retain(|permission| {
+            let on = &permission["on"];
+            let text = |member: &str| on[member].as_str().unwrap_or_default();
+            on.is_null() || there.contains(&ObjectName::new(text("kind"), on["schema"].as_str(), text("name")))
+        });
+    }
+
+    pub fn lines(&self) -> Vec<String> {
+        let mut attributes = plain(&self.attributes);
+        // Packages are there by their bytes.
+        attributes.as_object_mut().and_then(|members| members.remove("packages"));
+        let mut lines = vec![attributes.to_string()];
+        lines.extend(self.packages.iter().map(|(name, bytes)| package(name, bytes)));
+        lines.sort();
+        lines
+    }
+}
+
+/// The line of a package.
+pub fn package(name: &str, bytes: &[u8]) -> String {
+    let sum = bytes.iter().fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
+    format!("package {name}: {} bytes, {sum:x}", bytes.len())
+}
+
+/// Names of objects are what says kind, schema and name.
+fn map(value: &mut Value, rename: &dyn Fn(&ObjectName) -> ObjectName) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(|value| map(value, rename)),
+        Value::Object(members) => {
+            let texts = ["kind", "schema", "name"].map(|member| members.get(member).and_then(Value::as_str));
+            if let [Some(kind), Some(schema), Some(name)] = texts {
+                let renamed = rename(&ObjectName::new(kind, Some(schema), name));
+                members.insert("schema".to_owned(), renamed.schema.into());
+            } else {
+                members.values_mut().for_each(|value| map(value, rename));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Without members that say no more than their absence.
+pub fn plain(value: &Value) -> Value {
+    match value {
+        Value::Array(values) => values.iter().map(plain).collect(),
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, value)| (name.clone(), plain(value)));
+            members.filter(|(_, value)| !says_nothing(value)).collect::<serde_json::Map<_, _>>().into()
+        }
+        other => other.clone(),
+    }
+}
+
+fn says_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(values) => values.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        _ => false,
+    }
+}
