@@ -1,0 +1,1 @@
+//! Crash points and random chains.
