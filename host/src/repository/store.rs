@@ -40,6 +40,9 @@ pub(super) struct Store {
     pub(super) name: String,
     folder: Option<PathBuf>,
     read_only: bool,
+    /// Changes that are still done; then it is as if the process had died.
+    #[cfg(test)]
+    pub(super) left: Arc<std::sync::atomic::AtomicI64>,
 }
 
 impl std::fmt::Debug for Store {
@@ -90,7 +93,16 @@ impl Store {
             .enable_all()
             .build()
             .map_err(|error| Error::new("host.io", format!("The repository's client cannot start: {error}")))?;
-        Ok(Self { client, root, runtime: Arc::new(Own(Some(runtime))), name: name.to_owned(), folder, read_only })
+        Ok(Self {
+            client,
+            root,
+            runtime: Arc::new(Own(Some(runtime))),
+            name: name.to_owned(),
+            folder,
+            read_only,
+            #[cfg(test)]
+            left: Arc::new(i64::MAX.into()),
+        })
     }
 
     /// Starts something; its answer can be waited for on any thread.
@@ -283,6 +295,10 @@ impl Store {
     }
 
     fn check_writable(&self) -> Result<()> {
+        #[cfg(test)]
+        if self.left.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) <= 0 {
+            return Err(Error::new("repository.io", "The process has died"));
+        }
         if self.read_only {
             let message = format!("The repository {} is on a web server, where it can only be read", self.name);
             return Err(Error::new("repository.read_only", message));

@@ -17,7 +17,7 @@ use super::table::{Chunk, ChunkDigest, Pack, Table};
 use super::{hex, manifest, sha256};
 
 /// A pack is written once it holds so many bytes.
-const PACK_BYTES: usize = 12 << 20;
+const PACK_BYTES: usize = if cfg!(test) { 4 << 10 } else { 12 << 20 };
 /// Packs that are written at the same time, beside the one that fills.
 const UNDER_WAY: usize = 2;
 const LEVEL: i32 = 3;
