@@ -339,7 +339,8 @@ fn damage_is_found_and_named() {
     bytes[at] ^= 1;
     repository.store.put(path, bytes).unwrap();
     let verified = repository.verify("shop", None).unwrap();
-    let damaged = |at: usize| verified.snapshots[at].errors.iter().any(|error| error.to_string().contains("1/pack-000002"));
+    let damaged =
+        |at: usize| verified.snapshots[at].errors.iter().any(|error| error.to_string().contains("1/pack-000002"));
     assert!(damaged(0), "{verified:?}");
     let shared: usize = (0..3).filter(|at| damaged(*at)).count();
     assert!(shared >= 2, "those that share it are damaged, too: {verified:?}");
