@@ -1,6 +1,6 @@
 //! Repositories: named places that hold named backups, each with snapshots: full, incremental and differential ones.
 //!
-//! A [`Repository`] is a folder, a bucket or a web server; [the layout](https://docs.rs/reinstate) of its files is described in
+//! A [`Repository`] is a folder, a bucket or a web server; the layout of its files is described in
 //! `repository/FORMAT.md`. Payloads are cut into chunks where their content says so, and chunks that the snapshot's base already has are
 //! stored once. `backup.json` alone says which snapshots there are: everything of a new one is written before, so that a crash
 //! leaves nothing that anybody sees.
