@@ -1,4 +1,4 @@
-//! One sealed backup: its container (tar, folder or single file), an index of members, strict reading under limits.
+//! One sealed backup: its container (tar, folder, single file, or a snapshot in a repository), an index of members, strict reading under limits.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -8,7 +8,8 @@ use std::sync::{Arc, OnceLock};
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::source::Location;
+use crate::repository::{Repository, Snapshot};
+use crate::source::{Location, SnapshotAt};
 
 #[cfg(test)]
 pub(crate) mod build;
@@ -18,6 +19,7 @@ mod index;
 mod keep;
 mod path;
 mod pax;
+mod section;
 mod sniff;
 pub(crate) mod stream;
 mod tarfile;
@@ -27,8 +29,8 @@ mod walk;
 
 use folder::Folder;
 use index::Index;
+pub(crate) use section::Section;
 use stream::Compression;
-pub(crate) use tarfile::Section;
 
 /// The member that our own archives have, packed or unpacked.
 pub(crate) const MANIFEST: &str = "manifest.json";
@@ -97,6 +99,8 @@ enum Store {
     /// The same without a name, made of a stream which cannot be read again.
     Stream(Arc<File>),
     Folder(Folder),
+    /// Payloads are read by ranges and decompressed on the way: its members are not compressed.
+    Snapshot(Box<Snapshot>),
 }
 
 impl Default for Limits {
@@ -120,7 +124,15 @@ impl Archive {
         match location {
             Location::Stdin => Self::from_stream(std::io::stdin().lock(), options),
             Location::Path(path) => Self::from_path(path, options),
+            Location::Snapshot(at) => Self::from_snapshot(at, options),
         }
+    }
+
+    fn from_snapshot(at: &SnapshotAt, options: &OpenOptions) -> Result<Self> {
+        let repository = Repository::open(&at.repository)?;
+        let snapshot = Snapshot::open(&repository, &at.backup, at.id, options.limits.manifest_bytes)?;
+        let members = snapshot_members(&snapshot, &options.limits)?;
+        Self::new(snapshot.location(), options, members, Store::Snapshot(Box::new(snapshot)))
     }
 
     /// Reads an archive from a stream that cannot seek, to its end, into the spool.
@@ -213,7 +225,7 @@ impl Archive {
     pub(crate) fn readers(&self) -> usize {
         match &self.store {
             Store::File(file) | Store::Stream(file) => Arc::strong_count(file),
-            Store::Folder(_) => 0,
+            Store::Folder(_) | Store::Snapshot(_) => 0,
         }
     }
 
@@ -232,8 +244,46 @@ impl Archive {
                 let message = format!("The archive's entry {} cannot be read: {error}", member.path);
                 Error::new("archive.io", message).entry(&member.path)
             })?),
+            Store::Snapshot(snapshot) => return snapshot_section(snapshot, member, offset, left),
         };
-        Ok(Section { file, offset: member.offset + offset, left })
+        Ok(Section::of_file(file, member.offset + offset, left))
+    }
+}
+
+/// Manifest and digest, and the payloads that the manifest names.
+fn snapshot_members(snapshot: &Snapshot, limits: &Limits) -> Result<Vec<Member>> {
+    let payloads = snapshot.payloads()?;
+    if payloads.len() as u64 > limits.members {
+        return Err(Error::new("archive.limit", format!("The archive has more than {} entries", limits.members)));
+    }
+    let sum = sum(snapshot).len() as u64;
+    let own = [(MANIFEST.to_owned(), snapshot.manifest().len() as u64), (format!("{MANIFEST}.sha256"), sum)];
+    own.into_iter()
+        .chain(payloads)
+        .map(|(path, size)| {
+            path::check(path.as_bytes(), limits.name_bytes).map_err(|reason| {
+                let shown = path::shown(path.as_bytes());
+                Error::new("archive.bad_entry", format!("Entry `{shown}` is refused: {reason}")).entry(shown)
+            })?;
+            Ok(Member { path, size, offset: 0 })
+        })
+        .collect()
+}
+
+/// The digest as the archive's second member says it.
+fn sum(snapshot: &Snapshot) -> String {
+    format!("{}  {MANIFEST}\n", snapshot.manifest_digest())
+}
+
+fn snapshot_section(snapshot: &Snapshot, member: &Member, offset: u64, left: u64) -> Result<Section> {
+    let part = |bytes: &[u8]| {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+        Section::of_bytes(bytes[start..].to_vec(), left)
+    };
+    match member.path.strip_prefix(MANIFEST) {
+        Some("") => Ok(part(snapshot.manifest())),
+        Some(".sha256") => Ok(part(sum(snapshot).as_bytes())),
+        _ => Ok(Section::of_reader(snapshot.read(&member.path, offset)?, left)),
     }
 }
 

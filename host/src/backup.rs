@@ -1,28 +1,28 @@
-//! Writing reinstate's own archives.
+//! Writing reinstate's own archives: as a file, or as a snapshot in a repository.
 
 use std::collections::HashSet;
-use std::fmt::Display;
-use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::value::RawValue;
-use tempfile::NamedTempFile;
 
-use crate::catalog::manifest::{self, NAME, SUM_NAME};
+use crate::catalog::manifest;
 use crate::catalog::{Backup, Digest, Entry, Object, ObjectName, Totals};
 use crate::error::{Error, Result};
+use crate::repository::{SnapshotWriter, Stored, Sums};
 
 pub(crate) mod attributes;
 pub(crate) mod batches;
+mod file;
+mod filter;
 mod frame;
 mod member;
 #[cfg(test)]
 mod tests;
 
-use frame::{Compressor, Frame};
-use member::{BLOCK, ZEROS};
+use file::FileWriter;
+pub use filter::Filter;
+use frame::Frame;
 
 /// What was written.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -37,36 +37,54 @@ pub struct Written {
     pub rows: u64,
     /// Bytes of all entries, uncompressed.
     pub bytes: u64,
-    /// Length of the archive.
+    /// Length of the archive, or what was stored for the snapshot.
     pub archive_bytes: u64,
+    /// The snapshot in the repository, where it went there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stored: Option<Stored>,
 }
 
 /// Writes an archive: objects one after another, each with its entries. Nothing is at the destination until [`Writer::finish`].
-///
-/// Entries are compressed into a file without a name, as the members they will be; the manifest is known last and
-/// comes first, so finishing copies them behind it.
 pub struct Writer {
-    destination: PathBuf,
-    folder: PathBuf,
-    overwrite: bool,
-    members: File,
-    /// Length of the finished members; what lies behind is an entry that was given up.
-    length: u64,
-    compressor: Compressor,
+    destination: Destination,
+    filter: Filter,
     objects: Vec<Object>,
     names: HashSet<ObjectName>,
+    /// Whether the object that was started last is taken.
+    taken: bool,
 }
 
 impl Writer {
     /// Starts an archive that will be at `path`. Refuses an existing file unless `overwrite`.
     pub fn create(path: &Path, overwrite: bool) -> Result<Self> {
-        let destination = std::path::absolute(path).map_err(|error| unwritable(path, error))?;
-        check_destination(&destination, overwrite)?;
-        let folder = destination.parent().unwrap_or(Path::new("/")).to_owned();
-        let members = tempfile::tempfile_in(&folder).map_err(|error| unwritable(path, error))?;
-        let compressor = Compressor::new().map_err(|error| unwritable(path, error))?;
+        Ok(Self::to(Destination::File(Box::new(FileWriter::create(path, overwrite)?))))
+    }
+
+    /// Starts the archive that is a snapshot in a repository.
+    pub fn into_snapshot(writer: SnapshotWriter) -> Self {
+        Self::to(Destination::Snapshot(Box::new(writer)))
+    }
+
+    fn to(destination: Destination) -> Self {
         let (objects, names) = (Vec::new(), HashSet::new());
-        Ok(Self { destination, folder, overwrite, members, length: 0, compressor, objects, names })
+        Self { destination, filter: Filter::default(), objects, names, taken: false }
+    }
+
+    /// Takes only what the filter lets through; said before the first object.
+    #[must_use]
+    pub fn filtered(mut self, filter: Filter) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// Whether the object will be taken; what is not can be left unread.
+    pub fn wants(&self, name: &ObjectName) -> bool {
+        self.filter.wants(name)
+    }
+
+    /// Whether the object's rows will be taken. Those of a graph are what it is made of, and always come along.
+    pub fn wants_rows(&self, name: &ObjectName) -> bool {
+        self.wants(name) && !(self.filter.ddl_only && name.kind == "table")
     }
 
     /// Starts the next object.
@@ -77,6 +95,10 @@ impl Writer {
         if !self.names.insert(name.clone()) {
             let message = format!("There are two objects called {}; keep one of them", manifest::shown(&name));
             return Err(Error::new("pack.bad_input", message).object(&name));
+        }
+        self.taken = self.filter.take(&name);
+        if !self.taken {
+            return Ok(());
         }
         self.objects.push(Object {
             name,
@@ -90,6 +112,9 @@ impl Writer {
 
     /// The current object's attributes; they may come after its entries.
     pub fn attributes(&mut self, attributes: Box<RawValue>) -> Result<()> {
+        if self.is_skipped() {
+            return Ok(());
+        }
         let object = self.objects.last_mut().ok_or_else(no_object)?;
         if !manifest::is_object(&attributes) {
             let message = format!("The attributes of {} are not a JSON object", manifest::shown(&object.name));
@@ -102,138 +127,150 @@ impl Writer {
     /// Starts the current object's next entry; its bytes are written to what is returned.
     /// An entry that is dropped before it is finished was never there.
     pub fn entry(&mut self, form: &str) -> Result<EntryWriter<'_>> {
+        if self.is_skipped() || self.objects.last().is_some_and(|object| !self.wants_rows(&object.name)) {
+            return Ok(EntryWriter {
+                writer: self,
+                target: EntryTarget::Nowhere,
+                path: String::new(),
+                form: form.to_owned(),
+            });
+        }
         let number = self.objects.len();
         let object = self.objects.last().ok_or_else(no_object)?;
         manifest::check_word("form", form)
             .map_err(|reason| Error::new("host.internal", reason).object(&object.name))?;
-        let path = member::path(number, &object.name.name, object.entries.len(), form);
-        let frame = self.compressor.start(self.length + BLOCK);
-        Ok(EntryWriter { writer: self, frame, path, form: form.to_owned(), failed: false })
+        let (name, entry) = (&object.name.name, object.entries.len());
+        let (path, target) = match &mut self.destination {
+            Destination::File(file) => {
+                (member::path(number, name, entry, form), EntryTarget::File { frame: file.start(), failed: false })
+            }
+            Destination::Snapshot(snapshot) => {
+                snapshot.start();
+                (member::plain_path(number, name, entry, form), EntryTarget::Snapshot { failed: None })
+            }
+        };
+        Ok(EntryWriter { writer: self, target, path, form: form.to_owned() })
     }
 
     /// Writes the manifest before the entries and puts the archive in its place, all at once.
     pub fn finish(mut self, backup: Backup) -> Result<Written> {
+        let (manifest, totals) = self.manifest(&backup)?;
+        let digest = Digest::of(&manifest);
+        let Totals { objects, rows, bytes, entries } = totals;
+        let (archive_bytes, stored) = match self.destination {
+            Destination::File(file) => (file.finish(&manifest, digest)?, None),
+            Destination::Snapshot(snapshot) => {
+                let sums = Sums { objects, records: rows, bytes, files: entries };
+                let stored = snapshot.finish(&manifest, &backup.created, sums)?;
+                (stored.snapshot.stored_bytes, Some(stored))
+            }
+        };
+        Ok(Written { backup, digest, objects, rows, bytes, archive_bytes, stored })
+    }
+
+    /// As [`Writer::finish`], but leaves nothing: says what an archive in a file would be.
+    pub fn measure(mut self, backup: Backup) -> Result<Written> {
+        let (manifest, Totals { objects, rows, bytes, .. }) = self.manifest(&backup)?;
+        let archive_bytes = match &self.destination {
+            Destination::File(file) => file.length(&manifest),
+            Destination::Snapshot(_) => 0,
+        };
+        Ok(Written { backup, digest: Digest::of(&manifest), objects, rows, bytes, archive_bytes, stored: None })
+    }
+
+    fn manifest(&mut self, backup: &Backup) -> Result<(Vec<u8>, Totals)> {
+        self.filter.finish()?;
         let totals = manifest::add_up(&self.objects)
             .ok_or_else(|| Error::new("host.internal", "The sizes of the entries add up to more than 2^64"))?;
-        let manifest = manifest::write(&backup, std::mem::take(&mut self.objects), totals)
+        let manifest = manifest::write(backup, std::mem::take(&mut self.objects), totals)
             .map_err(|error| Error::new("host.internal", format!("The manifest cannot be written: {error}")))?;
-        let digest = Digest::of(&manifest);
-        let archive_bytes = self.assemble(&manifest, digest).map_err(|error| self.fault(error))?;
-        let Totals { objects, rows, bytes, .. } = totals;
-        Ok(Written { backup, digest, objects, rows, bytes, archive_bytes })
+        Ok((manifest, totals))
     }
 
-    /// Ends the entry's member: its padding, and its header, whose place was left free.
-    fn add(&mut self, path: &str, size: u64) -> io::Result<()> {
-        let (header, padding) = (member::header(path, size)?, member::padding(size));
-        self.members.write_all_at(&header, self.length)?;
-        self.members.write_all_at(padding, self.length + BLOCK + size)?;
-        self.length += BLOCK + size + padding.len() as u64;
-        Ok(())
+    /// Whether an object was started that is not taken.
+    fn is_skipped(&self) -> bool {
+        !self.taken && !self.names.is_empty()
     }
+}
 
-    fn assemble(&self, manifest: &[u8], digest: Digest) -> io::Result<u64> {
-        let temporary = tempfile::Builder::new()
-            .prefix(".reinstate-")
-            // As for any new file: the process's mask decides who may read it.
-            .permissions(fs::Permissions::from_mode(0o666))
-            .tempfile_in(&self.folder)?;
-        let mut out = temporary.as_file();
-        for (path, bytes) in [(NAME, manifest), (SUM_NAME, manifest::sum(digest).as_bytes())] {
-            let size = bytes.len() as u64;
-            out.write_all(&member::header(path, size)?)?;
-            out.write_all(bytes)?;
-            out.write_all(member::padding(size))?;
-        }
-        // Between files the system copies by itself, or shares the blocks.
-        io::copy(&mut io::Read::take(&self.members, self.length), &mut out)?;
-        out.write_all(&ZEROS)?;
-        out.sync_all()?;
-        let length = out.metadata()?.len();
-        self.publish(temporary)?;
-        Ok(length)
-    }
-
-    fn publish(&self, temporary: NamedTempFile) -> io::Result<()> {
-        if self.overwrite {
-            temporary.persist(&self.destination)?;
-        } else {
-            temporary.persist_noclobber(&self.destination)?;
-        }
-        File::open(&self.folder)?.sync_all()
-    }
-
-    fn fault(&self, error: io::Error) -> Error {
-        match error.kind() {
-            io::ErrorKind::AlreadyExists => exists(&self.destination),
-            _ => unwritable(&self.destination, error),
-        }
-    }
+/// Where an archive is written.
+enum Destination {
+    File(Box<FileWriter>),
+    Snapshot(Box<SnapshotWriter>),
 }
 
 /// One entry that is being written.
 pub struct EntryWriter<'a> {
     writer: &'a mut Writer,
-    frame: Frame,
+    target: EntryTarget,
     path: String,
     form: String,
-    failed: bool,
+}
+
+/// Where its bytes go.
+enum EntryTarget {
+    /// It belongs to an object that is not taken.
+    Nowhere,
+    File {
+        frame: Frame,
+        failed: bool,
+    },
+    Snapshot {
+        failed: Option<Error>,
+    },
 }
 
 impl EntryWriter<'_> {
     /// Ends the entry; `rows` where rows are what it holds.
     pub fn finish(mut self, rows: Option<u64>) -> Result<()> {
-        let ended = self.end();
-        let Self { writer, frame, path, form, .. } = self;
-        ended.map_err(|error| writer.fault(error).entry(&path))?;
-        let (bytes, sha256) = (frame.bytes, frame.digest());
+        let Some((bytes, sha256)) = self.end().map_err(|error| error.entry(&self.path))? else { return Ok(()) };
+        let Self { writer, path, form, .. } = self;
         let object = writer.objects.last_mut().ok_or_else(no_object)?;
         object.entries.push(Entry { path, form, bytes, rows, sha256: Some(sha256), stored: None });
         Ok(())
     }
 
-    fn end(&mut self) -> io::Result<()> {
-        if self.failed {
-            return Err(io::Error::other("an earlier part of the entry could not be written"));
+    fn end(&mut self) -> Result<Option<(u64, Digest)>> {
+        match (&mut self.target, &mut self.writer.destination) {
+            (EntryTarget::File { failed: true, .. }, Destination::File(file)) => {
+                Err(file.fault(io::Error::other("an earlier part of the entry could not be written")))
+            }
+            (EntryTarget::File { frame, .. }, Destination::File(file)) => {
+                file.end(frame, &self.path)?;
+                Ok(Some((frame.bytes, frame.digest())))
+            }
+            (EntryTarget::Snapshot { failed: Some(error) }, _) => Err(error.clone()),
+            (EntryTarget::Snapshot { .. }, Destination::Snapshot(snapshot)) => {
+                let (bytes, digest) = snapshot.end(&self.path)?;
+                Ok(Some((bytes, Digest(digest))))
+            }
+            _ => Ok(None),
         }
-        self.writer.compressor.finish(&mut self.frame, &self.writer.members)?;
-        self.writer.add(&self.path, self.frame.stored)
     }
 }
 
 impl Write for EntryWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.writer.compressor.write(&mut self.frame, &self.writer.members, bytes);
-        self.failed |= written.is_err();
-        written
+        match (&mut self.target, &mut self.writer.destination) {
+            (EntryTarget::File { frame, failed }, Destination::File(file)) => {
+                let written = file.write(frame, bytes);
+                *failed |= written.is_err();
+                written
+            }
+            (EntryTarget::Snapshot { failed }, Destination::Snapshot(snapshot)) => {
+                snapshot.write(bytes).map_err(|error| {
+                    *failed = Some(error.clone());
+                    io::Error::other(error)
+                })?;
+                Ok(bytes.len())
+            }
+            _ => Ok(bytes.len()),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// Only a regular file is ever replaced: not a folder, and never a device.
-fn check_destination(path: &Path, overwrite: bool) -> Result<()> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if found.is_file() && overwrite => Ok(()),
-        Ok(found) if found.is_file() => Err(exists(path)),
-        Ok(_) => {
-            let message = format!("{} is there and is no regular file; name another file", path.display());
-            Err(Error::new("backup.exists", message))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(unwritable(path, error)),
-    }
-}
-
-fn exists(path: &Path) -> Error {
-    let message = format!("{} exists; name another file, or allow it to be overwritten", path.display());
-    Error::new("backup.exists", message)
-}
-
-fn unwritable(path: &Path, error: impl Display) -> Error {
-    Error::new("host.io", format!("The archive {} cannot be written: {error}", path.display()))
 }
 
 fn no_object() -> Error {

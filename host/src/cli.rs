@@ -8,11 +8,13 @@ use clap::Parser;
 use tokio::runtime::Builder;
 
 mod args;
+mod backups;
 mod commands;
 mod environment;
 mod options;
 mod output;
 mod progress;
+mod repositories;
 mod restoring;
 
 use args::Cli;

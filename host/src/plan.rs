@@ -1,12 +1,11 @@
 //! What a restore will do, decided before anything is written: a value that is saved, read, edited and applied.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Backup, Digest, ObjectName};
 
 pub use crate::finding::{Finding, Severity};
+pub use crate::selector::Selector;
 
 mod access;
 mod adopt;
@@ -15,7 +14,6 @@ mod closure;
 pub(crate) mod decide;
 #[cfg(test)]
 pub(crate) mod fixture;
-mod glob;
 pub(crate) mod identity;
 mod json;
 pub(crate) mod kinds;
@@ -75,40 +73,6 @@ impl std::str::FromStr for Policy {
         all.into_iter()
             .find(|policy| policy.word() == word)
             .ok_or_else(|| format!("`{}` is no policy: none, replace or rename", word.escape_debug()))
-    }
-}
-
-/// `KIND[,KIND…][:PATTERN]`: objects of these kinds (`*` for all) whose name, or `schema.name`, fits the pattern (`*` and `?`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Selector {
-    /// The kinds, parted by commas, or `*`.
-    pub kind: String,
-    /// The pattern; `*` when none was given.
-    pub pattern: String,
-}
-
-impl TryFrom<String> for Selector {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let (kind, pattern) = text.split_once(':').unwrap_or((&text, "*"));
-        if kind.is_empty() || pattern.is_empty() {
-            return Err(format!("`{text}` is not KIND or KIND:PATTERN"));
-        }
-        Ok(Self { kind: kind.to_owned(), pattern: pattern.to_owned() })
-    }
-}
-
-impl From<Selector> for String {
-    fn from(selector: Selector) -> Self {
-        selector.to_string()
-    }
-}
-
-impl fmt::Display for Selector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.kind, self.pattern)
     }
 }
 

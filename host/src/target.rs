@@ -4,13 +4,12 @@
 //! [`Stage`] and [`Work`] for its own system and hands it to [`crate::plan()`] and [`crate::apply()`].
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::backup::{Writer, Written};
-use crate::catalog::{Backup, ObjectName};
+use crate::backup::Writer;
+use crate::catalog::ObjectName;
 use crate::error::{Error, Result};
 use crate::plan::{Finding, Step};
 
@@ -142,7 +141,8 @@ pub trait Target: Send + Sync {
     /// Reads what is there. Writes nothing, not even to create a missing target.
     fn inspect(&self) -> Result<Facts>;
 
-    /// Writes everything it holds, its own bookkeeping left out, into an archive; returns the source's position, where it has one.
+    /// Writes everything it holds, its own bookkeeping left out, into an archive; returns the source's position, where it has one. What the writer
+    /// does not [want](Writer::wants) need not be read: it is left out in any case.
     fn export(&self, writer: &mut Writer) -> Result<Option<String>> {
         let _ = writer;
         unsupported("backups")
@@ -201,24 +201,6 @@ pub trait Stage: Send + Sync {
     /// Removes the stage, keeps the job's record as failed with this report, and gives the lock back. A target that the job itself had
     /// created is removed, and the record with it.
     fn fail(self: Box<Self>, report: &str) -> Result<()>;
-}
-
-/// Makes an archive of everything the target holds, at `path`, all at once. `id` is the time when absent.
-///
-/// Fails when the target does not exist, holds something that cannot be carried, or the archive cannot be written.
-pub fn back_up(target: &dyn Target, path: &Path, name: &str, id: Option<String>, overwrite: bool) -> Result<Written> {
-    let info = target.inspect()?.info;
-    let mut writer = Writer::create(path, overwrite)?;
-    let position = target.export(&mut writer)?;
-    let created = jiff::Timestamp::now().to_string();
-    writer.finish(Backup {
-        name: name.to_owned(),
-        id: id.unwrap_or_else(|| created.clone()),
-        created,
-        position,
-        source: info.kind,
-        dialect: info.dialect,
-    })
 }
 
 fn unsupported<T>(capability: &str) -> Result<T> {

@@ -20,7 +20,7 @@ pub fn generate(random: &mut Random, archive: &Database) -> Options {
         rows_only: random.chance(3),
         keep_going: random.chance(15),
         width: *random.pick(&[0, 0, 1, 2, 5]),
-        skip_checksums: random.chance(10),
+        checksum: !random.chance(10),
         skip_analyze: random.chance(10),
         ..Options::default()
     }
@@ -77,7 +77,7 @@ pub fn smaller(options: &Options) -> Vec<Options> {
         Options { rows_only: false, ..options.clone() },
         Options { keep_going: false, ..options.clone() },
         Options { width: 1, ..options.clone() },
-        Options { skip_checksums: false, skip_analyze: false, ..options.clone() },
+        Options { checksum: true, skip_analyze: false, ..options.clone() },
         Options { restore_policy: Policy::None, ..options.clone() },
     ];
     smaller.retain(|one| one != options);

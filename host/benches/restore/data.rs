@@ -143,14 +143,19 @@ pub(crate) fn one_row(archive: &Path) {
 /// Users, functions and tables, a third each; tables with five rows or none.
 pub(crate) fn objects(archive: &Path, count: u64, rows: bool) {
     let mut writer = Writer::create(archive, true).unwrap();
+    write_objects(&mut writer, count, if rows { 5 } else { 0 });
+    finish(writer);
+}
+
+/// The same into any archive, tables with so many rows.
+pub(crate) fn write_objects(writer: &mut Writer, count: u64, rows: u64) {
     for number in 0..count {
         match number % 3 {
-            0 => user(&mut writer, number),
-            1 => function(&mut writer, number),
-            _ => table(&mut writer, number, rows),
+            0 => user(writer, number),
+            1 => function(writer, number),
+            _ => table(writer, number, rows),
         }
     }
-    finish(writer);
 }
 
 fn user(writer: &mut Writer, number: u64) {
@@ -170,13 +175,13 @@ fn function(writer: &mut Writer, number: u64) {
     writer.attributes(to_raw_value(&attributes).unwrap()).unwrap();
 }
 
-fn table(writer: &mut Writer, number: u64, rows: bool) {
+fn table(writer: &mut Writer, number: u64, rows: u64) {
     writer.object(ObjectName::new("table", Some("main"), format!("table{number}")), Vec::new()).unwrap();
     writer.attributes(attributes()).unwrap();
-    if rows {
+    if rows > 0 {
         let mut entry = writer.entry("csv").unwrap();
-        write_rows(&mut entry, 0, 5).unwrap();
-        entry.finish(Some(5)).unwrap();
+        write_rows(&mut entry, number * rows, (number + 1) * rows).unwrap();
+        entry.finish(Some(rows)).unwrap();
     }
 }
 

@@ -10,6 +10,7 @@ mod data;
 mod figure;
 mod native;
 mod postgres;
+mod repository;
 
 use std::path::Path;
 
@@ -22,7 +23,7 @@ const ROWS: u64 = 3_000_000;
 
 type Case = fn(&Bench);
 
-const CASES: [(&str, Case); 8] = [
+const CASES: [(&str, Case); 9] = [
     ("import", import),
     ("sandbox", sandbox),
     ("small", small),
@@ -30,6 +31,7 @@ const CASES: [(&str, Case); 8] = [
     ("large", large),
     ("start", start),
     ("plan", plan),
+    ("repository", repository::repository),
     ("postgres", |bench| postgres::postgres(bench.rounds)),
 ];
 

@@ -2,8 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::os::unix::fs::FileExt;
-use std::sync::Arc;
 
 use crate::error::{Error, Result};
 
@@ -54,37 +52,5 @@ impl Source for Seeking<'_> {
         self.file.seek_relative(step)?;
         self.position = end;
         Ok(true)
-    }
-}
-
-/// Part of a file; any number of them can be read at once.
-#[derive(Debug)]
-pub(crate) struct Section {
-    pub(super) file: Arc<File>,
-    pub(super) offset: u64,
-    pub(super) left: u64,
-}
-
-impl Section {
-    /// Bytes that are still to come.
-    pub(crate) fn left(&self) -> u64 {
-        self.left
-    }
-}
-
-impl Read for Section {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-        if most == 0 {
-            return Ok(0);
-        }
-        let read = self.file.read_at(&mut buffer[..most], self.offset)?;
-        if read == 0 {
-            // It was longer when it was opened.
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file has been cut since it was opened"));
-        }
-        self.offset += read as u64;
-        self.left -= read as u64;
-        Ok(read)
     }
 }

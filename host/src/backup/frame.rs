@@ -42,8 +42,8 @@ pub(super) struct Frame {
 
 impl Frame {
     /// The digest of the uncompressed bytes, once the frame is finished.
-    pub(super) fn digest(self) -> Digest {
-        Digest(self.hash.finalize().into())
+    pub(super) fn digest(&mut self) -> Digest {
+        Digest(self.hash.finalize_reset().into())
     }
 }
 

@@ -32,9 +32,17 @@ pub(super) fn padding(size: u64) -> &'static [u8] {
 
 /// `data/000001-actor/000000.csv.zst`: safe on every file system, and under 100 bytes, all that a plain header holds.
 pub(super) fn path(object: usize, name: &str, entry: usize, form: &str) -> String {
+    plain_path(object, name, entry, form) + ".zst"
+}
+
+/// The same for what is not compressed by itself.
+pub(super) fn plain_path(object: usize, name: &str, entry: usize, form: &str) -> String {
     let name = plain(name, 32);
     let dash = if name.is_empty() { "" } else { "-" };
-    format!("data/{object:06}{dash}{name}/{entry:06}.{}.zst", plain(form, 16))
+    let form = plain(form, 16);
+    // The one ending that has a meaning.
+    let form = if form.ends_with(".zst") { form.replace('.', "_") } else { form };
+    format!("data/{object:06}{dash}{name}/{entry:06}.{form}")
 }
 
 /// The text's letters and digits; everything else is one `_`.

@@ -2,6 +2,10 @@
 
 use std::os::unix::fs::symlink;
 
+use std::fs::{self, File};
+
+use crate::catalog::manifest::{NAME, SUM_NAME};
+
 use super::*;
 
 fn backup() -> Backup {

@@ -35,8 +35,12 @@ pub(super) enum Fault {
 }
 
 impl From<io::Error> for Fault {
+    /// Our own come out as they went in.
     fn from(error: io::Error) -> Self {
-        Self::Io(error)
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+            Some(own) => Self::Archive(own.clone()),
+            None => Self::Io(error),
+        }
     }
 }
 

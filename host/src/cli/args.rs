@@ -9,7 +9,13 @@ use crate::error::Result;
 use super::environment::shown;
 use super::options::PlanArgs;
 
+mod backups;
 mod role;
+
+pub(super) use backups::{
+    AlterAction, AlterArgs, BackupCommand, CreateArgs, DropArgs, RepositoryArgs, RepositoryCommand, ShowContents,
+    ShowType,
+};
 
 /// Headings of the options that several commands share.
 const PLUGINS: &str = "Plugins";
@@ -35,7 +41,7 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Plan and apply in one go
     Restore {
-        /// A file, a folder with an unpacked archive, or `-` for standard input
+        /// A file, a folder with an unpacked archive, `-` for standard input, or REPOSITORY/NAME[@ID]
         archive: String,
         /// Say what would be done and change nothing: answer and exit status are those of `reinstate plan`
         #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
@@ -51,7 +57,7 @@ pub(super) enum Command {
     },
     /// Say what a restore would do; writes nothing to the target
     Plan {
-        /// A file, a folder with an unpacked archive, or `-` for standard input
+        /// A file, a folder with an unpacked archive, `-` for standard input, or REPOSITORY/NAME[@ID]
         archive: String,
         /// Save the plan, to be read, edited and applied
         #[arg(short, long, value_name = "PLAN")]
@@ -76,7 +82,7 @@ pub(super) enum Command {
     },
     /// Show what an archive holds
     Inspect {
-        /// A file, a folder with an unpacked archive, or `-` for standard input
+        /// A file, a folder with an unpacked archive, `-` for standard input, or REPOSITORY/NAME[@ID]
         archive: String,
         #[command(flatten)]
         reading: ReadArgs,
@@ -85,7 +91,7 @@ pub(super) enum Command {
     },
     /// Read every byte of an archive and compare it with its manifest, or with the sums that a foreign backup has
     Verify {
-        /// A file, a folder with an unpacked archive, or `-` for standard input
+        /// A file, a folder with an unpacked archive, `-` for standard input, or REPOSITORY/NAME[@ID]
         archive: String,
         #[command(flatten)]
         reading: ReadArgs,
@@ -105,10 +111,15 @@ pub(super) enum Command {
         #[command(flatten)]
         naming: Naming,
     },
-    /// Make backups
+    /// Make backups, as files or as snapshots in repositories, and look after these
     Backup {
         #[command(subcommand)]
         command: BackupCommand,
+    },
+    /// Name places that hold backups
+    Repository {
+        #[command(subcommand)]
+        command: RepositoryCommand,
     },
     /// List the jobs that a target knows
     Jobs {
@@ -156,22 +167,6 @@ pub(super) enum Command {
     Completions {
         /// For which shell
         shell: clap_complete::Shell,
-    },
-}
-
-/// `reinstate backup …`
-#[derive(Debug, Subcommand)]
-pub(super) enum BackupCommand {
-    /// Make an archive from a live database
-    Create {
-        /// The database: sqlite:PATH or postgres://[USER@]HOST[:PORT]/DATABASE
-        #[arg(long, value_name = "TARGET")]
-        from: String,
-        /// The archive to write
-        #[arg(short, long, value_name = "FILE")]
-        output: PathBuf,
-        #[command(flatten)]
-        naming: Naming,
     },
 }
 
@@ -256,6 +251,8 @@ pub(super) struct ReadArgs {
     /// Bytes that such a stream may take there
     #[arg(long, value_name = "BYTES", help_heading = READING)]
     pub(super) max_spool: Option<u64>,
+    #[command(flatten)]
+    pub(super) repositories: RepositoryArgs,
 }
 
 /// Plugins and what they may do.

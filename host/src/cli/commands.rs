@@ -13,13 +13,13 @@ use crate::error::{Error, Result};
 use crate::pack::{self, PackOptions};
 use crate::plugin;
 use crate::restore::Settings;
-use crate::target::{Job, back_up};
+use crate::target::Job;
 
-use super::args::{BackupCommand, Cli, Command, Naming, PluginArgs, PluginCommand, ReadArgs};
+use super::args::{Cli, Command, Naming, PluginArgs, PluginCommand, ReadArgs};
 use super::output::{error, explain, line, value};
 use crate::text::{bytes, count, counted, escape, quote};
 
-use super::{environment, restoring};
+use super::{backups, environment, restoring};
 
 /// Runs one command; returns the exit status.
 pub(super) async fn run(cli: Cli) -> u8 {
@@ -43,9 +43,8 @@ pub(super) async fn run(cli: Cli) -> u8 {
         Command::Pack { directory, output, schema, naming } => {
             waiting(|| pack_directory(&directory, &output, schema, naming, json))
         }
-        Command::Backup { command: BackupCommand::Create { from, output, naming } } => {
-            waiting(|| create(&from, &output, naming, json))
-        }
+        Command::Backup { command } => waiting(|| backups::backup(command, json)),
+        Command::Repository { command } => waiting(|| backups::repository(command, json)),
         Command::Jobs { into } => waiting(|| jobs(&into.location()?, json)),
         Command::Abort { job, into } => waiting(|| abort(&job, &into.location()?, json)),
         Command::Undo { job, into } => waiting(|| undo(&job, &into.location()?, json)),
@@ -163,26 +162,14 @@ fn pack_directory(directory: &Path, output: &Path, schema: Option<String>, namin
     Ok(0)
 }
 
-fn create(from: &str, output: &Path, naming: Naming, json: bool) -> Result<u8> {
-    let target = environment::target(from)?;
-    let name = naming.name.unwrap_or_else(|| short_name(&target.location()));
-    let written_archive = back_up(target.as_ref(), output, &name, naming.id, naming.overwrite)?;
-    if json {
-        value(&written_archive);
-    } else {
-        written(&written_archive, output);
-    }
-    Ok(0)
-}
-
 /// `shop` of `sqlite:data/shop.sqlite` and of `postgres://ana@host/shop?sslmode=require`.
-fn short_name(location: &str) -> String {
+pub(super) fn short_name(location: &str) -> String {
     let path = location.split_once(':').map_or(location, |(_, path)| path);
     let path = if path.starts_with("//") { path.split('?').next().unwrap_or_default() } else { path };
     Path::new(path).file_stem().map_or_else(|| path.to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
-fn written(archive: &Written, output: &Path) {
+pub(super) fn written(archive: &Written, output: &Path) {
     line(&format!(
         "Wrote {}: {}, {}, {} in {}",
         output.display(),

@@ -8,7 +8,6 @@ use crate::archive::{Archive, OpenOptions};
 use crate::error::{Error, Result};
 use crate::plugin::{Limits, PluginOptions};
 use crate::restore::Settings;
-use crate::source::Location;
 use crate::target::Target;
 use crate::target::postgres::{self, PostgresTarget};
 use crate::target::sqlite::SqliteTarget;
@@ -76,7 +75,7 @@ pub(super) fn archive(location: &str, reading: &ReadArgs) -> Result<Archive> {
     if let Some(bytes) = reading.max_spool {
         options.limits.spool_bytes = bytes;
     }
-    Archive::open(&Location::from(location), &options)
+    Archive::open(&reading.repositories.location(location)?, &options)
 }
 
 impl PluginArgs {
@@ -128,6 +127,6 @@ fn spools() -> PathBuf {
         .join("reinstate")
 }
 
-fn absolute(variable: &str) -> Option<PathBuf> {
+pub(super) fn absolute(variable: &str) -> Option<PathBuf> {
     std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute())
 }

@@ -6,7 +6,6 @@ use crate::catalog::{Catalog, Object, ObjectName};
 use crate::error::{Error, Result};
 
 use super::closure;
-use super::glob::fits;
 use super::left::bring_along;
 use super::suggest::close;
 use super::{Options, Selector, Share};
@@ -40,41 +39,6 @@ pub fn select(catalog: &Catalog, options: &Options) -> Result<Vec<usize>> {
         (false, _) => "what was selected has nothing in the sections that were asked for",
     };
     Err(Error::new("plan.no_match", format!("Nothing is left to restore: {why}")))
-}
-
-impl Selector {
-    /// Whether it selects the object. A pattern with a dot is held against `schema.name`, else against the name. Routines fit with and
-    /// without their arguments, and what belongs to a table with and without the table's name before its own.
-    pub fn selects(&self, name: &ObjectName) -> bool {
-        self.takes(&name.kind) && short_names(name).any(|short| self.fits_name(name.schema.as_deref(), short))
-    }
-
-    /// Whether it is about objects of the kind.
-    fn takes(&self, kind: &str) -> bool {
-        self.kind.split(',').any(|pattern| fits(pattern, kind))
-    }
-
-    /// Dots behind the first parenthesis are in a routine's argument types.
-    fn fits_name(&self, schema: Option<&str>, name: &str) -> bool {
-        let own = self.pattern.split('(').next().unwrap_or_default();
-        match schema {
-            Some(schema) if own.contains('.') => fits(&self.pattern, &format!("{schema}.{name}")),
-            _ => fits(&self.pattern, name),
-        }
-    }
-}
-
-/// The object's name, and what it is also called.
-fn short_names(name: &ObjectName) -> impl Iterator<Item = &str> {
-    let full = name.name.as_str();
-    let is_routine = matches!(name.kind.as_str(), "user_defined_function" | "stored_procedure" | "aggregate");
-    let is_part = matches!(
-        name.kind.as_str(),
-        "trigger" | "constraint" | "foreign_key" | "check_constraint" | "default" | "policy" | "rule"
-    );
-    let bare = full.split_once('(').map(|(bare, _)| bare).filter(|_| is_routine);
-    let spaces = full.match_indices(' ').filter(move |_| is_part);
-    std::iter::once(full).chain(bare).chain(spaces.map(move |(at, _)| &full[at + 1..]))
 }
 
 fn mark(catalog: &Catalog, selectors: &[Selector], flag: &str, chosen: &mut [bool], value: bool) -> Result<()> {

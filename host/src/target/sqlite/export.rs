@@ -103,6 +103,10 @@ fn table(
     let mut table = definition::table(connection, item, items).map_err(reason).map_err(named)?;
     table.subscriptions = subscriptions.to_vec();
     writer.object(name.clone(), parents(&table, &name, known))?;
+    // Types come from values: they are read for definitions alone, too.
+    if !writer.wants(&name) {
+        return Ok(());
+    }
     rows::export(connection, writer, &item.name, &mut table.columns).map_err(named)?;
     writer.attributes(raw(&table)?)
 }

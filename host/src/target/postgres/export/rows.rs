@@ -50,7 +50,10 @@ pub(super) fn write(
     mut begin: impl FnMut(&mut Writer, &Table) -> Result<()>,
     mut end: impl FnMut(&mut Writer, &Table, u64) -> Result<()>,
 ) -> Result<()> {
-    let pieces: Vec<Vec<String>> = tables.iter().map(|table| statements(table)).collect();
+    let pieces: Vec<Vec<String>> = tables
+        .iter()
+        .map(|table| if writer.wants_rows(&table.name) { statements(table) } else { Vec::new() })
+        .collect();
     let total: usize = pieces.iter().map(Vec::len).sum();
     let width = std::thread::available_parallelism().map_or(1, usize::from).min(CONNECTIONS).min(total);
     let (asked, tasks) = channel::<Task>();

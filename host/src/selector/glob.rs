@@ -2,7 +2,7 @@
 
 /// Whether the whole of `text` fits. Goes back at most to the last `*`, so time grows with the text's length
 /// times the length of a piece between two stars, whatever pattern and text are.
-pub(super) fn fits(pattern: &str, text: &str) -> bool {
+pub(crate) fn fits(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
