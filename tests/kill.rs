@@ -12,7 +12,8 @@ use support::{Sandbox, finish, logical_content, small_folder};
 /// Every place at which a restore can be killed.
 fn points() -> Vec<&'static str> {
     // What a plugin restores is remembered with its compiled code, so it is not asked again.
-    let elsewhere = |point: &str| point.starts_with("plugin.describe") || point.starts_with("postgres.");
+    let elsewhere =
+        |point: &str| ["plugin.describe", "postgres.", "repository."].iter().any(|start| point.starts_with(start));
     let passed = |point: &&str| !after_the_job(point) && !elsewhere(point);
     reinstate::failpoint::POINTS.iter().copied().filter(passed).collect()
 }

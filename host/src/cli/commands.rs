@@ -83,7 +83,7 @@ fn inspect(location: &str, reading: &ReadArgs, plugins: &PluginArgs, json: bool)
             "backup": catalog.backup,
             "digest": catalog.digest,
             "layout": catalog.layout,
-            "objects": catalog.objects,
+            "objects": concealed(json!(catalog.objects)),
         }));
         return Ok(0);
     }
@@ -107,6 +107,27 @@ fn inspect(location: &str, reading: &ReadArgs, plugins: &PluginArgs, json: bool)
     }
     line(&format!("{}, digest {}", counted(catalog.objects.len() as u64, "object"), catalog.digest));
     Ok(0)
+}
+
+/// Members of attributes that are nobody's business: what is sealed, and what passwords and tokens are compared with.
+const CONCEALED: [&str; 3] = ["sealed", "password_hash", "hash"];
+
+/// The value without what only the target is to see.
+fn concealed(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::Object(members) => Value::Object(
+            members
+                .into_iter()
+                .map(|(name, value)| match value {
+                    Value::String(_) if CONCEALED.contains(&name.as_str()) => (name, json!("…")),
+                    value => (name, concealed(value)),
+                })
+                .collect(),
+        ),
+        Value::Array(items) => Value::Array(items.into_iter().map(concealed).collect()),
+        plain => plain,
+    }
 }
 
 /// An archive that no layout knows still has members to show.

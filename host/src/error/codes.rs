@@ -52,7 +52,7 @@ pub const ALL: &[(&str, Kind, &str)] = &[
     ("catalog.checksum_mismatch", Refused, "The manifest's bytes are not those that its digest describes"),
     ("catalog.not_mergeable", Refused, "Two archives cannot be restored as one"),
     ("catalog.unrecognised", Refused, "No layout knows this archive"),
-    ("definition.plain_secret", Refused, "A definition holds a secret that is not sealed"),
+    ("definition.plain_secret", Failed, "A definition holds a secret that is not sealed"),
     ("host.internal", Failed, "A fault of the host itself"),
     ("host.io", Failed, "A file of the host's own could not be read or written"),
     ("job.not_found", Refused, "The target knows no such job"),

@@ -156,12 +156,13 @@ impl Context<'_> {
     /// A document of a kind that only its plugin knows. One that is a JSON object becomes the attributes, so that the plugin can say while
     /// planning what it depends on; anything else is an entry.
     fn document(&self, source: &mut Source, writer: &mut Writer, object: &Restored) -> Result<()> {
-        let Some(document) = &object.contents.document else {
-            return Err(unsupported(&format!("The {} is of a kind that cannot be read back", object.name)));
-        };
         if !object.contents.tables.is_empty() {
             return Err(unsupported(&format!("The {} keeps rows in tables in a way of its own", object.name)));
         }
+        let Some(document) = &object.contents.document else {
+            // Nothing is kept of it: it is part of another object here, or the plan said that it is not kept.
+            return Ok(());
+        };
         writer.object(object.name.clone(), Vec::new())?;
         if document.get().trim_start().starts_with('{') {
             writer.attributes(document.clone())?;
