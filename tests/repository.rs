@@ -12,9 +12,17 @@ use std::path::Path;
 use support::{Sandbox, data, logical_content};
 
 /// A database that changes, and a repository called `r` in the folder `backups`.
+/// A database whose definitions are written as we write them, so that a restore of its backup is the same by the letter.
+fn live(sandbox: &Sandbox) {
+    std::fs::copy(data("chinook.sqlite"), sandbox.path("chinook.sqlite")).expect("copied");
+    let from = sandbox.target("chinook.sqlite");
+    sandbox.run(&["backup", "create", "--from", &from, "-o", &sandbox.text("chinook.tar")]).expect(0);
+    sandbox.run(&["restore", &sandbox.text("chinook.tar"), "--into", &sandbox.target("live.sqlite")]).expect(0);
+}
+
 fn scene() -> Sandbox {
     let sandbox = Sandbox::new();
-    std::fs::copy(data("chinook.sqlite"), sandbox.path("live.sqlite")).expect("copied");
+    live(&sandbox);
     sandbox.run(&["repository", "add", "r", &sandbox.text("backups")]).expect(0);
     sandbox
 }

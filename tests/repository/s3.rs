@@ -3,7 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
-use super::support::{Outcome, Sandbox, data, finish, logical_content};
+use super::support::{Outcome, Sandbox, finish, logical_content};
 
 struct Server {
     child: Child,
@@ -25,18 +25,19 @@ fn server() -> Option<Server> {
         return None;
     };
     let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
-    let child = Command::new(program)
+    let mut child = Command::new(program)
         .args(["-H", "127.0.0.1", "-p", &port.to_string()])
         .env("INITIAL_NO_AUTH_ACTION_COUNT", "1000000")
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("moto_server starts");
-    let server = Server { child, url: format!("http://127.0.0.1:{port}") };
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        let ended = child.try_wait().expect("a child");
+        assert!(ended.is_none(), "moto_server ended: {ended:?}");
         std::thread::yield_now();
     }
-    Some(server)
+    Some(Server { child, url: format!("http://127.0.0.1:{port}") })
 }
 
 fn run(sandbox: &Sandbox, server: &Server, arguments: &[&str]) -> Outcome {
@@ -68,7 +69,7 @@ fn snapshots_are_kept_and_restored() {
     make_bucket(&server, "backups");
     let sandbox = Sandbox::new();
     let run = |arguments: &[&str]| run(&sandbox, &server, arguments);
-    std::fs::copy(data("chinook.sqlite"), sandbox.path("live.sqlite")).expect("copied");
+    super::live(&sandbox);
     run(&["repository", "add", "r", "s3://backups/some/prefix"]).expect(0);
     let live = sandbox.target("live.sqlite");
     for (number, sort) in [(1, None), (2, Some("--incremental")), (3, Some("--differential"))] {
