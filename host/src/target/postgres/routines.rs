@@ -53,7 +53,9 @@ pub(super) fn create(work: &mut PostgresWork, routine: Routine) -> Result<()> {
 }
 
 fn keep(work: &mut PostgresWork, routine: Routine, embodied: bool) -> Result<()> {
-    let dialect = Some(dialect(work, &routine)).filter(|dialect| !embodied && !is_own(dialect));
+    // An environment has no definition that could be in a dialect.
+    let foreign = |dialect: &String| !embodied && !routine.definition.is_empty() && !is_own(dialect);
+    let dialect = Some(dialect(work, &routine)).filter(foreign);
     let contents = RoutineContents::new(routine, dialect)?;
     documents::update(work, |kept| {
         kept.embodied = embodied;
