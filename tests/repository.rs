@@ -64,6 +64,10 @@ fn every_snapshot_of_a_chain_restores_to_what_was_backed_up() {
         step(&sandbox, number, more);
     }
     (1..=4).for_each(|id| restores(&sandbox, id, id));
+    let named = ["plan", "r/shop", "--backup-id", "2", "--into", "sqlite:none.sqlite"];
+    assert_eq!(sandbox.json(&named).expect(0).json()["archive"]["backup"]["id"], "2");
+    let refused = sandbox.json(&["inspect", &sandbox.text("backups/shop")]).expect(2);
+    assert!(refused.json()["error"]["next"].as_str().is_some_and(|next| next.starts_with("reinstate repository add ")));
     let refused = create(&sandbox, &[]).expect(3);
     assert_eq!(refused.code(), "repository.backup_exists");
     // What another one needs stays.

@@ -72,7 +72,7 @@ fn catalog_of(archive: &Arc<Archive>, plugins: &PluginArgs) -> Result<Catalog> {
 }
 
 fn inspect(location: &str, reading: &ReadArgs, plugins: &PluginArgs, json: bool) -> Result<u8> {
-    let archive = Arc::new(environment::archive(location, reading)?);
+    let archive = Arc::new(environment::archive(location, None, reading)?);
     let catalog = match catalog_of(&archive, plugins) {
         Ok(catalog) => catalog,
         Err(failure) if failure.code() == "catalog.unrecognised" => return Ok(unrecognised(&archive, &failure, json)),
@@ -147,7 +147,7 @@ fn unrecognised(archive: &Archive, failure: &Error, json: bool) -> u8 {
 
 fn verify(location: &str, reading: &ReadArgs, plugins: &PluginArgs, json: bool) -> Result<u8> {
     let next = |failure: Error| failure.next(format!("reinstate inspect {}", quote(location)));
-    let archive = Arc::new(environment::archive(location, reading).map_err(next)?);
+    let archive = Arc::new(environment::archive(location, None, reading).map_err(next)?);
     let catalog = catalog_of(&archive, plugins).map_err(next)?;
     let wrong = catalog::verify(&archive, &catalog, &mut |_| (), &Cancel::default())?;
     let entries: usize = catalog.objects.iter().map(|object| object.entries.len()).sum();

@@ -69,13 +69,13 @@ fn named_user() -> Option<String> {
     None
 }
 
-/// Opens the archive of that name.
-pub(super) fn archive(location: &str, reading: &ReadArgs) -> Result<Archive> {
+/// Opens the archive of that name; of a repository's backup the snapshot `id` where the name has none.
+pub(super) fn archive(location: &str, id: Option<&str>, reading: &ReadArgs) -> Result<Archive> {
     let mut options = OpenOptions { spool: reading.spool.clone(), ..OpenOptions::default() };
     if let Some(bytes) = reading.max_spool {
         options.limits.spool_bytes = bytes;
     }
-    Archive::open(&reading.repositories.location(location)?, &options)
+    Archive::open(&reading.repositories.location(location, id)?, &options)
 }
 
 impl PluginArgs {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::repository::{check_name, check_url};
 use crate::source::{Credentials, Location, Place, SnapshotAt};
+use crate::text::quote;
 
 use super::args::RepositoryArgs;
 use super::environment::absolute;
@@ -70,10 +71,25 @@ impl Named<'_> {
     }
 }
 
+/// A repository's backup is no archive by itself: its chunks are shared.
+fn inside(path: &Path) -> Result<()> {
+    let (Some(root), Some(backup)) = (path.parent(), path.file_name()) else { return Ok(()) };
+    if !path.join("backup.json").is_file() || !root.join("repository.json").is_file() {
+        return Ok(());
+    }
+    let (backup, root) = (backup.to_string_lossy(), std::path::absolute(root).unwrap_or_else(|_| root.to_owned()));
+    let message =
+        format!("{} is a backup in a repository: name the repository, and restore NAME/{backup}", path.display());
+    Err(Error::new("usage", message).next(format!("reinstate repository add NAME {}", quote(&root.to_string_lossy()))))
+}
+
 impl RepositoryArgs {
-    /// The archive that a word of the command line means: a path that is there wins over a repository's name.
-    pub(super) fn location(&self, text: &str) -> Result<Location> {
+    /// The archive that a word of the command line means: a path that is there wins over a repository's name. `id` is the snapshot where
+    /// the word names none.
+    pub(super) fn location(&self, text: &str, id: Option<&str>) -> Result<Location> {
         let named = Named::from(text);
+        let named = Named { id: named.id.or(id), ..named };
+        inside(Path::new(text))?;
         if text == "-" || named.backup.is_empty() || check_name(named.repository).is_err() || Path::new(text).exists() {
             return Ok(Location::from(text));
         }

@@ -33,7 +33,13 @@ pub(super) async fn restore(
 ) -> u8 {
     let prepared = async {
         let mut options = options.options()?;
-        let reading = Reading { archive, globals: options.globals.as_deref(), how: reading, keep: true };
+        let reading = Reading {
+            archive,
+            id: options.backup_id.as_deref(),
+            globals: options.globals.as_deref(),
+            how: reading,
+            keep: true,
+        };
         let restore = restore_of(&reading, &into.location()?, plugins, Settings::default())?;
         options.globals = restore.globals.as_ref().map(|globals| globals.location());
         let plan = restore::plan(&restore, &options).await?;
@@ -60,7 +66,13 @@ pub(super) async fn plan(
 ) -> Result<u8> {
     // A saved plan names its archive, so one that came on standard input must stay to be found.
     let mut options = options.options()?;
-    let reading = Reading { archive, globals: options.globals.as_deref(), how: reading, keep: output.is_some() };
+    let reading = Reading {
+        archive,
+        id: options.backup_id.as_deref(),
+        globals: options.globals.as_deref(),
+        how: reading,
+        keep: output.is_some(),
+    };
     let restore = restore_of(&reading, &into.location()?, plugins, Settings::default())?;
     options.globals = restore.globals.as_ref().map(|globals| globals.location());
     let plan = restore::plan(&restore, &options).await?;
@@ -87,7 +99,7 @@ pub(super) async fn apply(path: &std::path::Path, reading: &ReadArgs, plugins: &
         Err(error) => return not_started(error.next("reinstate help plan"), "", "", json),
     };
     let (archive, into) = (plan.archive.location.as_str(), plan.target.location.as_str());
-    let reading = Reading { archive, globals: plan.options.globals.as_deref(), how: reading, keep: false };
+    let reading = Reading { archive, id: None, globals: plan.options.globals.as_deref(), how: reading, keep: false };
     match restore_of(&reading, into, plugins, Settings::default()) {
         Ok(restore) => {
             let report = carry_out(&restore, Job::New(&plan), json).await;
@@ -111,7 +123,8 @@ pub(super) async fn resume(job: &str, into: &Into, reading: &ReadArgs, plugins: 
         let record = restore::find_job(target.as_ref(), job)?;
         let settings = serde_json::from_str(&record.settings).unwrap_or_default();
         let globals = Plan::from_json(&record.plan)?.options.globals;
-        let reading = Reading { archive: &record.archive, globals: globals.as_deref(), how: reading, keep: false };
+        let reading =
+            Reading { archive: &record.archive, id: None, globals: globals.as_deref(), how: reading, keep: false };
         restore_of(&reading, &into, plugins, settings)
     };
     match tokio::task::block_in_place(prepared) {
@@ -135,6 +148,8 @@ fn keep_stream(archive: &Arc<Archive>, plugins: &Plugins) -> Result<()> {
 /// Which archives are read, and how.
 struct Reading<'a> {
     archive: &'a str,
+    /// Which snapshot, where the archive is a repository's backup without an id.
+    id: Option<&'a str>,
     globals: Option<&'a str>,
     how: &'a ReadArgs,
     /// A later process must find them, also one from standard input.
@@ -147,9 +162,9 @@ fn restore_of(reading: &Reading<'_>, into: &str, plugins: &PluginArgs, earlier: 
         let message = "Standard input holds one archive: give a file for the archive or for --globals";
         return Err(Error::new("usage", message).next("reinstate help restore"));
     }
-    let open = |location| environment::archive(location, reading.how).map(Arc::new);
-    let archive = open(reading.archive)?;
-    let globals = reading.globals.map(open).transpose()?;
+    let archive = Arc::new(environment::archive(reading.archive, reading.id, reading.how)?);
+    let globals =
+        reading.globals.map(|location| environment::archive(location, None, reading.how)).transpose()?.map(Arc::new);
     let target = environment::target(into)?;
     let host = Host::new(&plugins.options(earlier)?)?;
     if reading.keep {
