@@ -122,6 +122,7 @@ fn facts(settings: &Settings, server: &Server, contents: Contents, health: Healt
         plain_roles: server.roles.values().filter(|role| role.is_plain).map(|role| role.name.clone()).collect(),
         memberships: Default::default(),
         grants_access: false,
+        real_permissions: true,
         encoding: None,
         health,
     }

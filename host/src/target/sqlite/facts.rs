@@ -65,6 +65,7 @@ pub(crate) fn inspect(path: &Path) -> Result<Facts> {
         identity: None,
         memberships: Default::default(),
         grants_access: true,
+        real_permissions: false,
         encoding: None,
         closed_schemas: Default::default(),
         no_stage_database: Some("An SQLite file has one database".to_owned()),
