@@ -24,7 +24,10 @@ pub(crate) fn plan(object: &Object, target: &Target) -> Result<Outlook, Failure>
         outlook.depend_on(name);
     }
     outlook.findings.extend(subscriptions::finding(&attributes, object));
-    outlook.findings.extend(Portable::of(attributes, object, target).findings());
+    let table = Portable::of(attributes, object, target);
+    outlook.findings.extend(table.findings());
+    // Where only rows are added, the target's own names count.
+    outlook.findings.extend(table.long_names(object, target).filter(|_| !object.rows_only));
     Ok(outlook)
 }
 

@@ -123,6 +123,7 @@ fn facts(settings: &Settings, server: &Server, contents: Contents, health: Healt
         memberships: Default::default(),
         grants_access: false,
         real_permissions: true,
+        name_bytes: Some(super::fragment::NAME_BYTES),
         encoding: None,
         health,
     }

@@ -66,6 +66,7 @@ pub(crate) fn inspect(path: &Path) -> Result<Facts> {
         memberships: Default::default(),
         grants_access: true,
         real_permissions: false,
+        name_bytes: None,
         encoding: None,
         closed_schemas: Default::default(),
         no_stage_database: Some("An SQLite file has one database".to_owned()),
