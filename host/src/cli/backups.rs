@@ -86,8 +86,11 @@ pub(super) fn backup(command: BackupCommand, json: bool) -> Result<u8> {
         }
         BackupCommand::Purge { snapshot, dry_run, repositories } => {
             let named = Named::from(snapshot.as_str());
-            let id =
-                named.id()?.ok_or_else(|| Error::new("usage", "Name the snapshot to purge: REPOSITORY/NAME@ID"))?;
+            let id = named.id()?.ok_or_else(|| {
+                let shown = crate::text::quote(&format!("{}/{}", named.repository, named.backup)).into_owned();
+                Error::new("usage", "Name the snapshot to purge: REPOSITORY/NAME@ID")
+                    .next(format!("reinstate backup show {shown}"))
+            })?;
             let change = opened(&named, &repositories)?.purge(named.one()?, id, dry_run)?;
             changed(&[change], dry_run, json);
             Ok(0)
