@@ -85,6 +85,26 @@ fn every_snapshot_of_a_chain_restores_to_what_was_backed_up() {
 }
 
 #[test]
+fn answers_are_sentences_that_a_newcomer_understands() {
+    let sandbox = scene();
+    let missing = sandbox.run(&["backup", "list", "r"]).expect(3);
+    assert!(
+        missing.stderr.contains("its first backup makes it\n") && !missing.stderr.contains("target"),
+        "{missing:?}"
+    );
+    let early = create(&sandbox, &["--incremental"]).expect(3);
+    assert!(early.stdout.contains("an incremental snapshot builds on one"), "{early:?}");
+    let empty = sandbox.run(&["backup", "list", "r"]).expect(0);
+    assert!(empty.stdout.ends_with("reinstate backup create --from TARGET --to r/NAME\n"), "{empty:?}");
+    step(&sandbox, 1, &[]);
+    assert_eq!(sandbox.run(&["backup", "verify", "r/shop"]).expect(0).stdout, "The snapshot is whole\n");
+    step(&sandbox, 2, &["--incremental"]);
+    assert_eq!(sandbox.run(&["backup", "verify", "r/shop"]).expect(0).stdout, "All 2 snapshots are whole\n");
+    let set = sandbox.run(&["backup", "alter", "r/shop", "comment", "of the shop"]).expect(0);
+    assert_eq!(set.stdout, "Set comment of r/shop to 'of the shop'\n");
+}
+
+#[test]
 fn a_saved_plan_finds_its_snapshot_again() {
     let sandbox = scene();
     step(&sandbox, 1, &["--select", "table:Artist"]);

@@ -80,6 +80,11 @@ pub struct Facts {
     /// Whether the switch can give a user access to what is restored; where whoever makes an object owns it,
     /// there is no need to.
     pub grants_access: bool,
+    /// Whether it gives permissions itself, so that there can be none on what is not there; where it only keeps them as they are written, anything
+    /// may be named.
+    pub real_permissions: bool,
+    /// The longest name it takes, in bytes, where there is a limit.
+    pub name_bytes: Option<usize>,
     /// The encoding of its texts, in its own word: `UTF8`; `None` where it is not known or can be chosen.
     pub encoding: Option<String>,
     /// Extensions and languages that can be had, as `extension:NAME` and `language:NAME`; `None` where the target has no such thing.

@@ -193,7 +193,7 @@ impl Prepared {
         facts.health.interrupted.retain(|job| Some(job.as_str()) != own_job);
         let plugins = restore.host.plugins.descriptions();
         let selected = plan::select(&catalog, options)?;
-        let findings = plan::limit_rights(&mut catalog, &selected, options);
+        let findings = plan::limit_rights(&mut catalog, &selected, &facts, options);
         let outlooks = outlooks(restore, &catalog, &selected, &facts, options, &plugins)?;
         let archive = PlannedArchive {
             location: restore.archive.location(),

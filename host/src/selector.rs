@@ -46,9 +46,16 @@ impl fmt::Display for Selector {
 
 impl Selector {
     /// Whether it selects the object. A pattern with a dot is held against `schema.name`, else against the name. Routines fit with and
-    /// without their arguments, and what belongs to a table with and without the table's name before its own.
+    /// without their arguments, and what belongs to a table with and without the table's name before its own. Everything in a schema, `s.*`, is
+    /// also the schema `s` itself, where it is an object.
     pub fn selects(&self, name: &ObjectName) -> bool {
-        self.takes(&name.kind) && short_names(name).any(|short| self.fits_name(name.schema.as_deref(), short))
+        let fits_name = || short_names(name).any(|short| self.fits_name(name.schema.as_deref(), short));
+        self.takes(&name.kind) && (fits_name() || self.fits_schema(name))
+    }
+
+    fn fits_schema(&self, name: &ObjectName) -> bool {
+        let is_schema = name.kind == "schema" && name.schema.is_none();
+        is_schema && self.pattern.strip_suffix(".*").is_some_and(|schema| fits(schema, &name.name))
     }
 
     /// Whether it is about objects of the kind.
@@ -77,4 +84,29 @@ fn short_names(name: &ObjectName) -> impl Iterator<Item = &str> {
     let bare = full.split_once('(').map(|(bare, _)| bare).filter(|_| is_routine);
     let spaces = full.match_indices(' ').filter(move |_| is_part);
     std::iter::once(full).chain(bare).chain(spaces.map(move |(at, _)| &full[at + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_of_a_schema_is_the_schema_too() {
+        for (selector, schema, expected) in [
+            ("*:sales.*", "sales", true),
+            ("schema:sales", "sales", true),
+            ("schema,table:sales.*", "sales", true),
+            ("*:s*.*", "sales", true),
+            ("table:sales.*", "sales", false),
+            ("*:sales.a*", "sales", false),
+            ("*:sales.*", "sales2", false),
+            ("*:a.b.*", "a.b", true),
+        ] {
+            let selector = Selector::try_from(selector.to_owned()).unwrap();
+            assert_eq!(selector.selects(&ObjectName::new("schema", None, schema)), expected, "{selector} {schema}");
+        }
+        let all = Selector::try_from("*:sales.*".to_owned()).unwrap();
+        assert!(all.selects(&ObjectName::new("table", Some("sales"), "a")));
+        assert!(!all.selects(&ObjectName::new("user", None, "sales")));
+    }
 }

@@ -101,12 +101,6 @@ impl Database {
         while let Some(at) = smaller.objects.iter().position(odd) {
             smaller = smaller.without(at);
         }
-        let there: Vec<ObjectName> = smaller.objects.iter().map(|object| object.name.clone()).collect();
-        for object in &mut smaller.objects {
-            if let Body::Document(document) = &mut object.body {
-                document.forget_others(&there);
-            }
-        }
         smaller
     }
 

@@ -41,17 +41,11 @@ pub struct Done {
     pub renamed: Vec<(ObjectName, ObjectName)>,
 }
 
-/// A table or view as the file tells: the first dot ends the schema.
+/// A table or view as the file is read: what was restored without a schema is in `main`, whatever dots its name has.
 fn listed(name: &ObjectName) -> ObjectName {
-    if !is_relation(name) {
-        return name.clone();
-    }
-    let physical = physical(name.schema.as_deref(), &name.name);
-    match physical.split_once('.') {
-        Some((schema, rest)) if !schema.is_empty() && !rest.is_empty() => {
-            ObjectName::new(&*name.kind, Some(schema), rest)
-        }
-        _ => ObjectName::new(&*name.kind, Some("main"), physical),
+    match &name.schema {
+        None if is_relation(name) => ObjectName::new(&*name.kind, Some("main"), &*name.name),
+        _ => name.clone(),
     }
 }
 
@@ -234,9 +228,7 @@ impl State {
     /// All that anything could be restored into.
     fn schemas(&self) -> BTreeSet<String> {
         let of_objects = self.objects.keys().filter_map(|name| name.schema.clone());
-        // The tables of a graph are tables like others.
-        let tables = self.tables().into_keys().filter_map(|physical| Some(physical.split_once('.')?.0.to_owned()));
-        let all = of_objects.chain(self.schemas.iter().cloned()).chain(tables);
+        let all = of_objects.chain(self.schemas.iter().cloned());
         all.chain(["main".to_owned()]).filter(|schema| !schema.is_empty()).collect()
     }
 

@@ -85,6 +85,8 @@ impl Target for Platform {
             identity: None,
             memberships: Default::default(),
             grants_access: false,
+            real_permissions: false,
+            name_bytes: None,
             encoding: None,
             closed_schemas: Default::default(),
             no_stage_database: Some("A platform has one place for its objects".to_owned()),

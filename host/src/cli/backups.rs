@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use clap::ValueEnum as _;
 use serde_json::json;
 
 use crate::backup::Written;
@@ -85,8 +86,11 @@ pub(super) fn backup(command: BackupCommand, json: bool) -> Result<u8> {
         }
         BackupCommand::Purge { snapshot, dry_run, repositories } => {
             let named = Named::from(snapshot.as_str());
-            let id =
-                named.id()?.ok_or_else(|| Error::new("usage", "Name the snapshot to purge: REPOSITORY/NAME@ID"))?;
+            let id = named.id()?.ok_or_else(|| {
+                let shown = crate::text::quote(&format!("{}/{}", named.repository, named.backup)).into_owned();
+                Error::new("usage", "Name the snapshot to purge: REPOSITORY/NAME@ID")
+                    .next(format!("reinstate backup show {shown}"))
+            })?;
             let change = opened(&named, &repositories)?.purge(named.one()?, id, dry_run)?;
             changed(&[change], dry_run, json);
             Ok(0)
@@ -219,9 +223,20 @@ fn list(text: &str, repositories: &RepositoryArgs, json: bool) -> Result<u8> {
         ));
     }
     if backups.is_empty() {
-        line(&format!("The repository {} has no such backups", escape(named.repository)));
+        line(&none_listed(&named));
     }
     Ok(0)
+}
+
+fn none_listed(named: &Named<'_>) -> String {
+    let repository = escape(named.repository);
+    if named.backup.is_empty() {
+        format!(
+            "The repository {repository} holds no backups yet; make one with: reinstate backup create --from TARGET --to {repository}/NAME"
+        )
+    } else {
+        format!("The repository {repository} holds no backup whose name fits `{}`", escape(named.backup))
+    }
 }
 
 fn show(
@@ -272,8 +287,10 @@ fn show_backup(backup: &BackupDocument) {
     let options = &backup.options;
     let objects = if options.objects.is_empty() { "all objects".to_owned() } else { options.objects.join(" ") };
     let keep = match options.max_incremental_backups_to_keep {
-        -1 => "all incrementals are kept".to_owned(),
-        keep => format!("{keep} incrementals are kept"),
+        -1 => "all incremental snapshots are kept".to_owned(),
+        0 => "no incremental snapshots are kept".to_owned(),
+        1 => "the newest incremental snapshot is kept".to_owned(),
+        keep => format!("the newest {keep} incremental snapshots are kept"),
     };
     let ddl = if options.ddl_only { ", definitions only" } else { "" };
     let checked = if options.checksum { ", read back when stored" } else { "" };
@@ -310,9 +327,19 @@ fn verify(text: &str, repositories: &RepositoryArgs, json: bool) -> Result<u8> {
             explain(error);
         }
     }
-    let whole = verified.snapshots.len() - wrong;
-    line(&format!("{whole} of {} are whole", counted(verified.snapshots.len() as u64, "snapshot")));
+    line(&verdict(verified.snapshots.len() as u64, wrong as u64));
     Ok(u8::from(wrong > 0))
+}
+
+/// What verifying so many snapshots came to.
+fn verdict(all: u64, wrong: u64) -> String {
+    match (all, wrong) {
+        (0, _) => "There are no snapshots to verify".to_owned(),
+        (1, 0) => "The snapshot is whole".to_owned(),
+        (1, _) => "The snapshot is damaged".to_owned(),
+        (_, 0) => format!("All {} are whole", counted(all, "snapshot")),
+        _ => format!("{wrong} of {} {} damaged", counted(all, "snapshot"), if wrong == 1 { "is" } else { "are" }),
+    }
 }
 
 fn drop_backups(arguments: &DropArgs, json: bool) -> Result<u8> {
@@ -358,7 +385,15 @@ fn alter(arguments: &AlterArgs, json: bool) -> Result<u8> {
     }
     let repository = opened(&named, &arguments.repositories)?;
     let change = repository.alter(named.whole()?, &alteration, arguments.dry_run)?;
-    changed(&[change], arguments.dry_run, json);
+    if !json {
+        let setting = arguments.action.to_possible_value();
+        let setting = setting.as_ref().map_or("setting", clap::builder::PossibleValue::get_name);
+        let done = if arguments.dry_run { "Would set" } else { "Set" };
+        line(&format!("{done} {setting} of {} to {}", escape(&arguments.backup), escape(&crate::text::quote(text))));
+    }
+    if json || !change.removed.is_empty() {
+        changed(&[change], arguments.dry_run, json);
+    }
     Ok(0)
 }
 
@@ -369,11 +404,37 @@ fn changed(changes: &[Change], dry_run: bool, json: bool) {
     for change in changes {
         removed(&change.removed, dry_run);
         line(&format!(
-            "{} {}; {} of {} stay",
+            "{} {}; the backup {} {} {}",
             if dry_run { "Would free" } else { "Freed" },
             bytes(change.freed_bytes),
+            escape(&change.backup_name),
+            if dry_run { "would then take" } else { "now takes" },
             bytes(change.total_bytes),
-            escape(&change.backup_name)
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_is_a_sentence() {
+        for (all, wrong, expected) in [
+            (0, 0, "There are no snapshots to verify"),
+            (1, 0, "The snapshot is whole"),
+            (1, 1, "The snapshot is damaged"),
+            (2, 0, "All 2 snapshots are whole"),
+            (2, 1, "1 of 2 snapshots is damaged"),
+            (1200, 3, "3 of 1,200 snapshots are damaged"),
+        ] {
+            assert_eq!(verdict(all, wrong), expected);
+        }
+    }
+
+    #[test]
+    fn an_empty_list_says_what_to_do() {
+        assert!(none_listed(&Named::from("store")).ends_with("--to store/NAME"));
+        assert!(none_listed(&Named::from("store/sh*")).ends_with("whose name fits `sh*`"));
     }
 }

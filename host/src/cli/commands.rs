@@ -43,8 +43,8 @@ pub(super) async fn run(cli: Cli) -> u8 {
         Command::Pack { directory, output, schema, naming } => {
             waiting(|| pack_directory(&directory, &output, schema, naming, json))
         }
-        Command::Backup { command } => waiting(|| backups::backup(command, json)),
-        Command::Repository { command } => waiting(|| backups::repository(command, json)),
+        Command::Backup { command } => waiting(|| backups::backup(command, json)).map_err(nothing_restored),
+        Command::Repository { command } => waiting(|| backups::repository(command, json)).map_err(nothing_restored),
         Command::Jobs { into } => waiting(|| jobs(&into.location()?, json)),
         Command::Abort { job, into } => waiting(|| abort(&job, &into.location()?, json)),
         Command::Undo { job, into } => waiting(|| undo(&job, &into.location()?, json)),
@@ -56,6 +56,11 @@ pub(super) async fn run(cli: Cli) -> u8 {
         let failure = failure.state("The target is unchanged");
         error(&failure, json)
     })
+}
+
+/// Making backups and looking after them has no target.
+fn nothing_restored(failure: Error) -> Error {
+    failure.state("No database was changed")
 }
 
 /// Does what waits for disks and servers, on this thread.

@@ -58,6 +58,10 @@ impl Named<'_> {
 
     /// The name of one backup.
     pub(super) fn one(&self) -> Result<&str> {
+        if self.backup.is_empty() {
+            let message = format!("Name a backup of the repository: {}/NAME", self.repository.escape_debug());
+            return Err(Error::new("usage", message).next("reinstate help backup"));
+        }
         check_name(self.backup)?;
         Ok(self.backup)
     }
@@ -248,5 +252,6 @@ mod tests {
         assert_eq!(Named::from("r/shop@").id().unwrap(), None);
         assert_eq!(Named::from("r/shop@x").id().unwrap_err().code(), "usage");
         assert!(Named::from("r/shop@1").whole().is_err() && Named::from("r/a/b").one().is_err());
+        assert!(Named::from("r").one().unwrap_err().to_string().ends_with("r/NAME"));
     }
 }

@@ -81,7 +81,7 @@ fn name(
     }
 }
 
-fn plain_secret(file: &str, name: &ObjectName, pointer: &str) -> Error {
+pub(super) fn plain_secret(file: &str, name: &ObjectName, pointer: &str) -> Error {
     let message = format!(
         "{file}: `{pointer}` of {name} is a secret that is not sealed; archives hold secrets only as {{\"sealed\", \"key\"}}, as the source sealed them"
     );

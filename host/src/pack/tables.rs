@@ -11,9 +11,10 @@ use crate::error::Result;
 use crate::sql::index::create_index;
 
 use super::constraints::{self, Constraint};
+use super::definitions::plain_secret;
 use super::documents;
 use super::input::bad;
-use super::{Source, rows, types};
+use super::{Source, rows, secrets, types};
 
 const CONSTRAINTS: &str = "constraints.json";
 const INDEXES: &str = "indexes.json";
@@ -37,14 +38,14 @@ pub(crate) fn pack(writer: &mut Writer, source: &Source<'_>, notes: &mut Vec<Str
         table.columns = rows::pack(writer, source.input, file, known)?.columns;
         check_columns(name, &table)?;
         number_rows(&mut table);
-        table.subscriptions = subscriptions(source, name);
+        table.subscriptions = subscriptions(source, name)?;
         writer.attributes(raw(&table)?)?;
     }
     Ok(())
 }
 
 /// The table's subscriptions to data sources.
-fn subscriptions(source: &Source<'_>, table: &str) -> Vec<Value> {
+fn subscriptions(source: &Source<'_>, table: &str) -> Result<Vec<Value>> {
     let of_table = source.contents.documents.subscriptions.iter().filter(|one| one.table == table);
     let mut subscriptions: Vec<Value> = Vec::new();
     for documents::Subscription { datasource, state, options, .. } in of_table {
@@ -52,9 +53,13 @@ fn subscriptions(source: &Source<'_>, table: &str) -> Vec<Value> {
         if !options.is_empty() {
             subscription["options"] = json!(options);
         }
+        if let Some(pointer) = subscription.as_object().and_then(secrets::plain) {
+            let pointer = format!("/{}{pointer}", subscriptions.len());
+            return Err(plain_secret(SUBSCRIPTIONS, &source.object("table", table), &pointer));
+        }
         subscriptions.push(subscription);
     }
-    subscriptions
+    Ok(subscriptions)
 }
 
 /// What the documents say of each table besides its columns.

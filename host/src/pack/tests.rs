@@ -431,6 +431,16 @@ fn broken_conventions_are_named() {
 }
 
 #[test]
+fn a_plain_secret_of_a_subscription_is_refused_and_never_shows() {
+    let subscription =
+        r#"[{"table": "t", "datasource": "s", "state": "running", "options": {"sasl.password": "hunter2"}}]"#;
+    let error = Folder::new(&[("tables/t.csv", "a\n1\n"), ("subscriptions.json", subscription)]).fails();
+    assert_eq!(error.code(), "definition.plain_secret");
+    assert!(error.to_string().contains("`/0/options/sasl.password` of table main.t"), "{error}");
+    assert!(!format!("{error:?}").contains("hunter2"));
+}
+
+#[test]
 fn links_are_refused_where_they_would_be_read_and_noted_elsewhere() {
     let folder = Folder::new(&[("tables/t.csv", "a\n1\n")]);
     std::os::unix::fs::symlink("tables/t.csv", folder.path("linked.txt")).unwrap();

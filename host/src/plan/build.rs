@@ -121,7 +121,7 @@ fn draft(input: &Input<'_>, present: &Present<'_>, stage: StageKind) -> Vec<Step
             Share::Rows => fill(&into, present),
             _ => decide(&into, present, &rules, in_schema),
         };
-        let reason = match rows::way(object, share, options, &input.facts.info) {
+        let reason = match rows::way(object, share, options, &input.facts.info, rules.is_foreign) {
             Some(way) if action.restores() => format!("{reason}; {way}"),
             _ => reason,
         };

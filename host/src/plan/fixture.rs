@@ -209,6 +209,8 @@ fn facts() -> Facts {
         identity: None,
         memberships: BTreeMap::new(),
         grants_access: true,
+        real_permissions: false,
+        name_bytes: None,
         encoding: None,
         closed_schemas: Default::default(),
         no_stage_database: Some("SQLite has none".to_owned()),

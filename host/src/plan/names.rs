@@ -126,6 +126,21 @@ impl<'a> Present<'a> {
         self.holders.get(&self.naming.table(object, suffix)).map(|(holder, _)| *holder)
     }
 
+    /// Whether there is a routine that the name, which has no arguments, may mean.
+    pub(crate) fn overloads(&self, name: &ObjectName) -> bool {
+        let is_routine = matches!(name.kind.as_str(), "user_defined_function" | "stored_procedure" | "aggregate");
+        let means = |other: &ObjectName| {
+            let bare = other.name.split_once('(').map(|(bare, _)| bare);
+            (&other.kind, &other.schema, bare) == (&name.kind, &name.schema, Some(name.name.as_str()))
+        };
+        is_routine
+            && self
+                .objects
+                .range(name..)
+                .take_while(|(other, _)| other.name.starts_with(&name.name))
+                .any(|(other, _)| means(other))
+    }
+
     /// Whether there is such a schema.
     pub(crate) fn has_schema(&self, schema: &str) -> bool {
         self.schemas.contains_key(&self.naming.fold(schema))

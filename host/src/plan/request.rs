@@ -55,7 +55,7 @@ pub struct Request {
 }
 
 /// Reads a request. `objects` maps kinds to names, parted by commas, with their schemas where they have one and with the wildcards of
-/// [`Selector`]; `all` to schemas.
+/// [`Selector`]; `all` to schemas, each with all that is in it and itself.
 ///
 /// Fails with `usage` when `objects` is empty or names an unknown kind or nothing of a kind, and when an option is unknown or has a value
 /// that it cannot have.
@@ -180,6 +180,18 @@ mod tests {
         }
         for (key, _) in KINDS {
             assert!(request(&map_of(&[(key, "x")]), &BTreeMap::new()).is_ok(), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_schema_comes_with_what_is_in_it() {
+        for (archive, expected) in [
+            (&["schema sales", "table sales.a", "table main.b", "schema main"][..], &[0, 1][..]),
+            (&["table main.b", "view sales.v"], &[1]),
+        ] {
+            let sample = crate::plan::fixture::Sample::of(archive);
+            let options = request(&map_of(&[("all", "sales")]), &BTreeMap::new()).unwrap().options;
+            assert_eq!(crate::plan::select(&sample.catalog, &options).unwrap(), expected);
         }
     }
 

@@ -9,9 +9,10 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use crate::catalog::{Catalog, Object, ObjectName};
+use crate::facts::Facts;
 use crate::text::{capital, counted, list};
 
-use super::names::{Key, Naming};
+use super::names::{Key, Naming, Present, mapped};
 use super::{Finding, Options, Severity};
 
 /// Members that hold what a principal is a member of: our own archives', and those of a script of roles.
@@ -20,15 +21,21 @@ const MEMBERSHIPS: [&str; 2] = ["memberships", "member_of"];
 /// Takes out of the selected users and roles what the options do not ask for; says what that was.
 ///
 /// Permissions of the whole system belong to the principal and stay. One on a schema stays where something is restored into the schema.
-pub fn limit_rights(catalog: &mut Catalog, selected: &[usize], options: &Options) -> Vec<Finding> {
-    let naming = Naming::of(&catalog.backup.dialect);
+/// Whatever is asked for, a target that gives permissions itself gets none on what will not be there.
+pub fn limit_rights(catalog: &mut Catalog, selected: &[usize], facts: &Facts, options: &Options) -> Vec<Finding> {
+    // Such a target looks for the very name.
+    let naming = Naming::of(if facts.real_permissions { &facts.info.dialect } else { &catalog.backup.dialect });
     let names: Vec<ObjectName> = selected.iter().map(|at| catalog.objects[*at].name.clone()).collect();
-    let restored = Restored::of(&names, naming);
+    let limits = Limits {
+        restored: Restored::of(&names, naming),
+        there: facts.real_permissions.then(|| Present::new(facts)),
+        options,
+    };
     let mut findings = Vec::new();
     for at in selected {
         let object = &mut catalog.objects[*at];
         if matches!(object.name.kind.as_str(), "user" | "role") {
-            findings.extend(limit(object, &restored, options));
+            findings.extend(limit(object, &limits));
         }
     }
     findings
@@ -60,6 +67,30 @@ impl<'a> Restored<'a> {
     }
 }
 
+/// What decides which permissions come along.
+struct Limits<'a> {
+    restored: Restored<'a>,
+    /// What the target has, where a permission can only be on what is there.
+    there: Option<Present<'a>>,
+    options: &'a Options,
+}
+
+impl Limits<'_> {
+    fn objects_to(&self, on: &ObjectName) -> bool {
+        if self.restored.has(on) {
+            return false;
+        }
+        let nowhere = |there| !is_there(&mapped(on, &self.options.target_schema_map), there);
+        !self.options.restore_all_permissions || self.there.as_ref().is_some_and(nowhere)
+    }
+}
+
+/// Routines are also named without their arguments.
+fn is_there(name: &ObjectName, present: &Present<'_>) -> bool {
+    let is_schema = name.kind == "schema" && name.schema.is_none();
+    present.holder(name).is_some() || present.overloads(name) || is_schema && present.has_schema(&name.name)
+}
+
 /// What is read of a permission; the rest of it is kept as it is.
 #[derive(Deserialize)]
 struct Permission {
@@ -67,30 +98,30 @@ struct Permission {
     on: Option<ObjectName>,
 }
 
-fn limit(object: &mut Object, restored: &Restored<'_>, options: &Options) -> Option<Finding> {
+fn limit(object: &mut Object, limits: &Limits<'_>) -> Option<Finding> {
     // What is no such object is for the plugin to refuse.
     let mut attributes: Map<String, Value> = serde_json::from_str(object.attributes.get()).ok()?;
     let mut changed = false;
-    if options.take_access {
+    if limits.options.take_access {
         for member in MEMBERSHIPS.into_iter().chain(["tokens"]) {
             changed |= attributes.remove(member).is_some();
         }
     }
-    let left = if options.restore_all_permissions { Vec::new() } else { take_foreign(&mut attributes, restored) };
+    let left = take_foreign(&mut attributes, limits);
     if changed || !left.is_empty() {
         object.attributes = raw(&attributes)?;
         let gone: Vec<&ObjectName> = left.iter().filter_map(|permission| permission.on.as_ref()).collect();
         object.depends.retain(|needed| !gone.contains(&needed));
     }
-    (!left.is_empty()).then(|| finding(&object.name, &left))
+    (!left.is_empty()).then(|| finding(&object.name, &left, limits.options.restore_all_permissions))
 }
 
-/// Permissions on what is not restored.
-fn take_foreign(attributes: &mut Map<String, Value>, restored: &Restored<'_>) -> Vec<Permission> {
+/// Permissions that there is an objection to.
+fn take_foreign(attributes: &mut Map<String, Value>, limits: &Limits<'_>) -> Vec<Permission> {
     let Some(Value::Array(permissions)) = attributes.get_mut("permissions") else { return Vec::new() };
     let mut left = Vec::new();
     permissions.retain(|value| match Permission::deserialize(value) {
-        Ok(permission) if permission.on.as_ref().is_some_and(|on| !restored.has(on)) => {
+        Ok(permission) if permission.on.as_ref().is_some_and(|on| limits.objects_to(on)) => {
             left.push(permission);
             false
         }
@@ -103,19 +134,24 @@ fn raw(attributes: &Map<String, Value>) -> Option<Box<RawValue>> {
     to_raw_value(attributes).ok()
 }
 
-fn finding(name: &ObjectName, left: &[Permission]) -> Finding {
+fn finding(name: &ObjectName, left: &[Permission], all: bool) -> Finding {
     let told = |permission: &Permission| match &permission.on {
         Some(on) => format!("{} on {on}", permission.privilege),
         None => permission.privilege.clone(),
     };
     let told: Vec<String> = left.iter().map(told).collect();
+    let (what, fix) = if all {
+        ("is neither restored nor in the target", "Restore what they are about, too, or give them once it is there")
+    } else {
+        ("this job does not restore", "--restore-all-permissions")
+    };
     let message = format!(
-        "{} is restored without {} on what this job does not restore: {}",
+        "{} is restored without {} on what {what}: {}",
         capital(&name.to_string()),
         counted(left.len() as u64, "permission"),
         list(&told)
     );
-    Finding::new(Severity::Note, "plan.permissions_left_out", message, "--restore-all-permissions").about(name)
+    Finding::new(Severity::Note, "plan.permissions_left_out", message, fix).about(name)
 }
 
 #[cfg(test)]
@@ -167,7 +203,7 @@ mod tests {
         ] {
             let mut sample = sample("user");
             let options = Options { restore_all_permissions: all, take_access: take, ..Options::default() };
-            let findings = limit_rights(&mut sample.catalog, selected, &options);
+            let findings = limit_rights(&mut sample.catalog, selected, &sample.facts, &options);
             assert_eq!(kept(&sample), expected, "{selected:?} {all} {take}");
             let said = findings.iter().map(|finding| finding.message.as_str()).collect::<String>();
             assert_eq!(said.is_empty(), found.is_empty(), "{said}");
@@ -176,9 +212,53 @@ mod tests {
     }
 
     #[test]
+    fn a_target_that_gives_permissions_gets_none_on_what_is_nowhere() {
+        for (there, map, expected, found) in [
+            (
+                &[][..],
+                None,
+                "SELECT b,USAGE main,admin null",
+                "2 permissions on what is neither restored nor in the target",
+            ),
+            (&["table main.a"], None, "SELECT a,SELECT b,USAGE main,admin null", "USAGE on schema other"),
+            (&["view main.a"], None, "SELECT a,SELECT b,USAGE main,admin null", "USAGE on schema other"),
+            (&["table main.a"], Some("live"), "SELECT b,USAGE main,admin null", "2 permissions"),
+            (&["table live.a"], Some("live"), "SELECT a,SELECT b,USAGE main,admin null", "1 permission"),
+        ] {
+            let mut sample = sample("role");
+            (sample.facts.real_permissions, sample.facts.info.dialect) = (true, "postgresql".to_owned());
+            sample.exists(there);
+            let mut options = Options { restore_all_permissions: true, ..Options::default() };
+            options.target_schema_map.extend(map.map(|map| ("main".to_owned(), map.to_owned())));
+            let findings = limit_rights(&mut sample.catalog, &[1, 2], &sample.facts, &options);
+            assert_eq!(kept(&sample), format!("{expected} membershipstokens"), "{there:?}");
+            let [finding] = &findings[..] else { panic!("{findings:?}") };
+            assert!(finding.message.contains(found) && finding.severity == Severity::Note, "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn a_routine_is_there_whatever_its_arguments() {
+        let mut sample = Sample::of(&[]);
+        sample.facts.info.dialect = "postgresql".to_owned();
+        sample.exists(&["user_defined_function app.f(integer)", "table app.g(x"]);
+        let present = Present::new(&sample.facts);
+        for (wanted, expected) in [
+            ("user_defined_function app.f", true),
+            ("user_defined_function app.f(integer)", true),
+            ("user_defined_function app.f(text)", false),
+            ("stored_procedure app.f", false),
+            ("user_defined_function app.fun", false),
+            ("table app.g", false),
+        ] {
+            assert_eq!(is_there(&name(wanted), &present), expected, "{wanted}");
+        }
+    }
+
+    #[test]
     fn what_is_left_out_is_named_and_needed_no_longer() {
         let mut sample = sample("role");
-        let findings = limit_rights(&mut sample.catalog, &[0, 2], &Options::default());
+        let findings = limit_rights(&mut sample.catalog, &[0, 2], &sample.facts, &Options::default());
         let [finding] = &findings[..] else { panic!("{findings:?}") };
         assert_eq!(
             finding.message,
@@ -195,7 +275,7 @@ mod tests {
         for text in ["[]", "7", r#"{"permissions": 7}"#, r#"{"permissions": [7, {"on": 3}]}"#] {
             let mut sample = sample("user");
             sample.catalog.objects[2].attributes = RawValue::from_string(text.to_owned()).unwrap();
-            assert!(limit_rights(&mut sample.catalog, &[2], &Options::default()).is_empty());
+            assert!(limit_rights(&mut sample.catalog, &[2], &sample.facts, &Options::default()).is_empty());
             assert_eq!(sample.catalog.objects[2].attributes.get(), text);
         }
     }

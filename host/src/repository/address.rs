@@ -81,7 +81,8 @@ fn folder(path: &FilePath, create: bool) -> Result<Opened> {
             .map_err(|error| Error::new("repository.io", format!("The folder {shown} cannot be made: {error}")))?;
     }
     if !path.is_dir() {
-        return Err(Error::new("repository.not_found", format!("The repository's folder {shown} is not there")));
+        let message = format!("The repository's folder {shown} is not there; its first backup makes it");
+        return Err(Error::new("repository.not_found", message));
     }
     let folder = std::fs::canonicalize(path)
         .map_err(|error| Error::new("repository.io", format!("The folder {shown} cannot be read: {error}")))?;

@@ -57,7 +57,7 @@ impl Repository {
     /// Changes settings. With `dry_run` nothing is written.
     pub fn alter(&self, name: &str, alteration: &Alteration, dry_run: bool) -> Result<Change> {
         if alteration.max_incremental_backups_to_keep.is_some_and(|keep| keep < -1) {
-            return Err(Error::new("usage", "The number of incremental snapshots to keep is -1 for all, or a number"));
+            return Err(Error::new("usage", "The number of incremental snapshots to keep is 0 or more, or -1 for all"));
         }
         self.change(name, dry_run, |document| {
             let options = &mut document.options;
@@ -79,7 +79,13 @@ impl Repository {
     pub fn drop_backups(&self, pattern: &str, all: bool, missing: bool, dry_run: bool) -> Result<Vec<Change>> {
         let is_pattern = pattern.is_empty() || pattern.ends_with('*');
         if is_pattern && !all {
-            let message = format!("`{pattern}` may be several backups; drop them with --delete-all-backups");
+            let message = match pattern {
+                "" => format!(
+                    "That is all backups of the repository {}; drop them with --delete-all-backups",
+                    self.name()
+                ),
+                _ => format!("`{pattern}` may be several backups; drop them with --delete-all-backups"),
+            };
             return Err(Error::new("repository.not_allowed", message));
         }
         let names: Vec<String> = if is_pattern {
@@ -91,6 +97,7 @@ impl Repository {
         };
         if names.is_empty() && !missing {
             let message = match is_pattern {
+                true if pattern.is_empty() => format!("The repository {} has no backups", self.name()),
                 true => format!("The repository {} has no backup whose name fits `{pattern}`", self.name()),
                 false => self.no_backup(pattern).to_string(),
             };

@@ -81,6 +81,15 @@ impl BackupType {
             Self::Differential => "differential",
         }
     }
+
+    /// The word in a sentence: `an incremental`.
+    pub(super) fn with_article(self) -> &'static str {
+        match self {
+            Self::Full => "a full",
+            Self::Incremental => "an incremental",
+            Self::Differential => "a differential",
+        }
+    }
 }
 
 /// A snapshot in short.

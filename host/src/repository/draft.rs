@@ -99,9 +99,9 @@ impl Repository {
             }
             (None, sort) => {
                 let message = format!(
-                    "{}; a {} snapshot wants one to build on: make a full one first",
+                    "{}; {} snapshot builds on one: make a full snapshot first",
                     self.no_backup(name),
-                    sort.word()
+                    sort.with_article()
                 );
                 return Err(Error::new("repository.not_found", message));
             }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 
 use crate::error::{Error, Result};
+use crate::text::counted;
 
 use super::store::Store;
 
@@ -66,9 +67,9 @@ impl Lock {
             if age < STALE.as_secs() {
                 let message = format!(
                     "Someone else is writing to {folder} of the repository {}; wait until that is done, or, if it was \
-                     killed, {} seconds",
+                     killed, {}",
                     self.store.name,
-                    STALE.as_secs() - age
+                    counted(STALE.as_secs() - age, "second")
                 );
                 return Err(Error::new("repository.busy", message));
             }

@@ -4,7 +4,7 @@ use reinstate_plugin::rows::{self, Field};
 use reinstate_plugin::tables::{self, Column, Definition, ForeignKey, Key, Orphans};
 use reinstate_plugin::{
     Counts, Description, Entry, Failure, Finding, Handler, Kind, Object, Outlook, Target, declared_rows, definitions,
-    description,
+    description, dialect,
 };
 use serde_json::{Value, json};
 
@@ -27,6 +27,9 @@ impl Handler for Graphs {
         let (graph, left_out) = graph(object, target)?;
         let mut outlook = outlook(object, &graph);
         outlook.findings.extend(left_out);
+        let columns = graph.nodes.columns.iter().chain(&graph.edges.columns);
+        let columns = columns.map(|column| ("column", column.name.as_str()));
+        outlook.findings.extend(dialect::long_names(object, target, columns));
         Ok(outlook)
     }
 

@@ -6,6 +6,7 @@
 //! types, so that a target which compares a text with a number in its own way never gets to do so.
 
 use crate::tables::{Column, ValueType};
+use crate::{Finding, Object, Target};
 
 mod parser;
 mod tokens;
@@ -38,6 +39,37 @@ pub fn passage(from: &str, to: &str) -> Passage {
 /// The dialect's name: `postgres` is what some call `postgresql`.
 pub fn named(dialect: &str) -> &str {
     if dialect == "postgres" { "postgresql" } else { dialect }
+}
+
+/// Bytes that the dialect's system keeps of a name, where it cuts longer ones off.
+fn name_bytes(dialect: &str) -> Option<usize> {
+    (named(dialect) == "postgresql").then_some(63)
+}
+
+/// A refusal where the target would cut names off: what each is (`column`) and how it is called.
+pub fn long_names<'a>(
+    object: &Object,
+    target: &Target,
+    names: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Option<Finding> {
+    const MOST: usize = 5;
+    let limit = name_bytes(&target.dialect)?;
+    let long = names.into_iter().filter(|(_, name)| name.len() > limit);
+    let mut told: Vec<String> = long.map(|(what, name)| format!("{what} `{}`", name.escape_debug())).collect();
+    if told.is_empty() {
+        return None;
+    }
+    let more = told.len().saturating_sub(MOST);
+    told.truncate(MOST);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let message = format!(
+        "Names of {} are longer than the {limit} bytes that {} keeps of a name: {}{more}",
+        object.source,
+        target.kind,
+        told.join(", ")
+    );
+    let fix = "Exclude the object, or rename them at the source and take the backup again";
+    Some(Finding::refusal("name.too_long", message, fix))
 }
 
 /// A default in the target's dialect.

@@ -149,6 +149,20 @@ impl Portable {
         self.left_out.iter().map(|left_out| left_out.finding(&self.from, &self.to)).collect()
     }
 
+    /// A refusal where names of what the target is given are too long for it.
+    pub fn long_names(&self, object: &Object, target: &Target) -> Option<Finding> {
+        let table = &self.definition;
+        let keys = table.primary_key.iter().chain(&table.uniques).map(|key| &key.name);
+        let checks = table.checks.iter().map(|check| &check.name);
+        let constraints = keys.chain(checks).chain(table.foreign_keys.iter().map(|key| &key.name)).flatten();
+        let columns = table.columns.iter().map(|column| ("column", column.name.as_str()));
+        let names = columns
+            .chain(constraints.map(|name| ("constraint", name.as_str())))
+            .chain(self.indexes.iter().map(|index| ("index", index.name.as_str())))
+            .chain(self.triggers.iter().map(|trigger| ("trigger", trigger.name.as_str())));
+        dialect::long_names(object, target, names)
+    }
+
     fn translate_columns(&mut self, translator: &Translator<'_>) {
         let mut left_out = Vec::new();
         let key = self.definition.primary_key.as_mut();
@@ -399,6 +413,34 @@ mod tests {
         assert!(table.definition.columns[8].generated.is_none() && table.definition.columns[8].nullable);
         assert_eq!(table.fields[8].presence, Presence::Optional);
         assert_eq!(table.fields[7].presence, Presence::Computed);
+    }
+
+    #[test]
+    fn names_that_would_be_cut_off_are_refused_where_they_are_given() {
+        let long = "é".repeat(32);
+        let attributes = format!(
+            r#"{{"columns": [{{"name": "{long}", "values": "integer"}}, {{"name": "{}", "values": "integer"}}],
+                "primary_key": {{"name": "{long}p", "columns": ["a"]}}, "uniques": [{{"columns": ["a"]}}],
+                "checks": [{{"name": "{long}c", "expression": "a > 0"}}],
+                "foreign_keys": [{{"name": "{long}f", "columns": ["a"], "table": "t"}}],
+                "indexes": [{{"name": "{long}i", "columns": [{{"term": "a"}}]}}],
+                "triggers": [{{"name": "{long}t", "statement": "CREATE TRIGGER"}}]}}"#,
+            "n".repeat(63)
+        );
+        let object = Object { attributes, ..film("sqlite") };
+        let found = |target: &Target| {
+            let attributes = object.parse_attributes().unwrap();
+            Portable::of(attributes, &object, target).long_names(&object, target)
+        };
+        assert!(found(&self::target()).is_none());
+        let finding = found(&Target::named("postgres", "postgresql")).unwrap();
+        assert_eq!((finding.code.as_str(), finding.severity), ("name.too_long", Severity::Refusal));
+        // What is left out, as the check on another column and the trigger are, needs no name.
+        let expected = format!(
+            "Names of table public.film are longer than the 63 bytes that postgres keeps of a name: column `{long}`, \
+             constraint `{long}p`, constraint `{long}f`, index `{long}i`"
+        );
+        assert_eq!(finding.message, expected);
     }
 
     #[test]

@@ -5,6 +5,9 @@
 mod attributes;
 mod document;
 mod handler;
+/// What is a secret is said once, beside the plugin whose definitions have most of them.
+#[path = "../../definitions/src/secrets.rs"]
+mod secrets;
 mod subscriptions;
 mod table;
 mod view;

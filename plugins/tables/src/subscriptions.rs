@@ -3,6 +3,9 @@
 use reinstate_plugin::portable::{DataSource, Subscription, TableAttributes};
 use reinstate_plugin::{Failure, Finding, Object, ObjectName, Subscriptions, Target};
 use serde::Deserialize;
+use serde_json::{Map, json};
+
+use crate::secrets;
 
 /// The state of a subscription that waits.
 const PAUSED: &str = "paused";
@@ -24,6 +27,24 @@ pub(crate) fn staged(attributes: &TableAttributes, object: &Object, target: &Tar
         }
     }
     subscriptions
+}
+
+/// A refusal where options of subscriptions hold a secret that is not sealed, which is never handed on, not even in the document of a table whose
+/// subscriptions do not come back.
+pub(crate) fn plain_secret(attributes: &TableAttributes, object: &Object) -> Option<Finding> {
+    if object.rows_only {
+        return None;
+    }
+    let secret = |subscription: &Subscription| {
+        secrets::plain(&Map::from_iter([("options".to_owned(), json!(subscription.options))]))
+    };
+    let found = attributes.subscriptions.iter().enumerate();
+    let (at, pointer) = found.into_iter().find_map(|(at, subscription)| Some((at, secret(subscription)?)))?;
+    Some(Finding::refusal(
+        "definition.plain_secret",
+        format!("`/subscriptions/{at}{pointer}` of {} is a secret that is not sealed", object.source),
+        "Exclude the object, or take a backup that keeps secrets sealed",
+    ))
 }
 
 /// What becomes of them, in words.
@@ -132,6 +153,34 @@ mod tests {
             assert_eq!(sources(&attributes, &object).len(), needs);
             let finding = finding(&attributes, &object).unwrap();
             assert!(finding.message.contains(said), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn a_plain_secret_is_refused_and_never_shows() {
+        let target = Target::named("sqlite", "sqlite");
+        for (options, expected) in [
+            (r#"{"sasl.password": "hunter2"}"#, Some("`/subscriptions/1/options/sasl.password` of table old.t")),
+            (r#"{"a/b_token": "hunter2"}"#, Some("`/subscriptions/1/options/a~1b_token`")),
+            (r#"{"topic": "a", "sasl.password": "kifs://secrets/kafka"}"#, None),
+        ] {
+            let attributes = format!(
+                r#"{{"columns": [], "subscriptions": [{{"datasource": "a", "state": "running"}},
+                    {{"datasource": "b", "state": "running", "options": {options}}}]}}"#
+            );
+            for subscriptions in [Subscriptions::Resume, Subscriptions::Cancel] {
+                let mut object = Object { attributes: attributes.clone(), ..table(subscriptions).1 };
+                let findings = crate::table::plan(&object, &target).unwrap().findings;
+                let found = findings.iter().find(|finding| finding.code == "definition.plain_secret");
+                assert_eq!(found.is_some(), expected.is_some(), "{options}");
+                assert!(found.is_none_or(|found| found.message.contains(expected.unwrap())), "{found:?}");
+                assert!(!format!("{findings:?}").contains("hunter2"));
+                if expected.is_some() {
+                    assert_eq!(crate::table::begin(&object, &target).unwrap_err().code, "definition.plain_secret");
+                }
+                object.rows_only = true;
+                assert!(plain_secret(&object.parse_attributes().unwrap(), &object).is_none());
+            }
         }
     }
 

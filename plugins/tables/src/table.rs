@@ -24,12 +24,19 @@ pub(crate) fn plan(object: &Object, target: &Target) -> Result<Outlook, Failure>
         outlook.depend_on(name);
     }
     outlook.findings.extend(subscriptions::finding(&attributes, object));
-    outlook.findings.extend(Portable::of(attributes, object, target).findings());
+    outlook.findings.extend(subscriptions::plain_secret(&attributes, object));
+    let table = Portable::of(attributes, object, target);
+    outlook.findings.extend(table.findings());
+    // Where only rows are added, the target's own names count.
+    outlook.findings.extend(table.long_names(object, target).filter(|_| !object.rows_only));
     Ok(outlook)
 }
 
 pub(crate) fn begin(object: &Object, target: &Target) -> Result<(), Failure> {
     let attributes: TableAttributes = object.parse_attributes()?;
+    if let Some(secret) = subscriptions::plain_secret(&attributes, object) {
+        return Err(Failure::new(&secret.code, secret.message));
+    }
     let subscriptions = subscriptions::staged(&attributes, object, target);
     let table = Portable::of(attributes, object, target);
     tables::create("", &table.definition)?;

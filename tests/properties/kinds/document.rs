@@ -36,16 +36,6 @@ impl Document {
         mapped
     }
 
-    /// Leaves out permissions on what is not among these.
-    pub fn forget_others(&mut self, there: &[ObjectName]) {
-        let Some(permissions) = self.attributes.get_mut("permissions").and_then(Value::as_array_mut) else { return };
-        permissions.retain(|permission| {
-            let on = &permission["on"];
-            let text = |member: &str| on[member].as_str().unwrap_or_default();
-            on.is_null() || there.contains(&ObjectName::new(text("kind"), on["schema"].as_str(), text("name")))
-        });
-    }
-
     pub fn lines(&self) -> Vec<String> {
         let mut attributes = plain(&self.attributes);
         // Packages are there by their bytes.

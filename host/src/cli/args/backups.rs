@@ -64,7 +64,7 @@ pub(crate) enum BackupCommand {
     Show {
         /// REPOSITORY/NAME[@ID]
         backup: String,
-        /// Only snapshots of this type; no matter with @ID
+        /// Only snapshots of this type; has no effect with @ID
         #[arg(long, value_enum, default_value = "all")]
         backup_type: ShowType,
         /// What else to show of the snapshot (the newest without @ID)
@@ -83,11 +83,11 @@ pub(crate) enum BackupCommand {
         #[command(flatten)]
         repositories: RepositoryArgs,
     },
-    /// Make one full snapshot of all: the newest state; the others go
+    /// Turn a backup into one full snapshot of its newest state; all others are removed
     Merge {
         /// REPOSITORY/NAME
         backup: String,
-        /// What is said about it
+        /// A comment on the new snapshot; that of the newest one when absent
         #[arg(long, default_value = "")]
         comment: String,
         /// Only say what would be done
@@ -139,7 +139,7 @@ pub(crate) struct CreateArgs {
     /// Back up definitions and leave rows out
     #[arg(long)]
     pub(crate) ddl_only: bool,
-    /// What is said about the snapshot
+    /// A comment on the snapshot, for whoever looks at the list
     #[arg(long, default_value = "", conflicts_with = "output")]
     pub(crate) comment: String,
     /// Put a new full snapshot in the place of all that the backup holds
@@ -164,9 +164,9 @@ pub(crate) struct CreateArgs {
 /// `reinstate backup drop`
 #[derive(Debug, Args)]
 pub(crate) struct DropArgs {
-    /// REPOSITORY/NAME, or REPOSITORY/TEXT* for names that begin so
+    /// REPOSITORY/NAME; with --delete-all-backups also REPOSITORY/TEXT* for names that begin so
     pub(crate) backup: String,
-    /// Allow several
+    /// Drop every backup whose name fits; for REPOSITORY/TEXT*, or REPOSITORY alone for all
     #[arg(long)]
     pub(crate) delete_all_backups: bool,
     /// Say nothing when there is no such backup
@@ -201,13 +201,13 @@ pub(crate) struct AlterArgs {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(crate) enum AlterAction {
-    /// true or false: read back what is stored
+    /// true or false: read back what is stored before a snapshot counts
     Checksum,
     /// true or false: later snapshots are definitions only
     DdlOnly,
-    /// A number, or -1 for all; those beyond it go at once
+    /// A number, or -1 for all; older ones beyond it are removed at once
     MaxIncrementalBackupsToKeep,
-    /// What is said about the backup
+    /// A comment on the backup
     Comment,
 }
 

@@ -122,6 +122,8 @@ fn facts(settings: &Settings, server: &Server, contents: Contents, health: Healt
         plain_roles: server.roles.values().filter(|role| role.is_plain).map(|role| role.name.clone()).collect(),
         memberships: Default::default(),
         grants_access: false,
+        real_permissions: true,
+        name_bytes: Some(super::fragment::NAME_BYTES),
         encoding: None,
         health,
     }

@@ -9,7 +9,7 @@ use crate::sql::{Cursor, Dialect, Token, TokenKind, tokens};
 use super::placement::quoted;
 
 /// Longer names are cut short by the server, and two of them may become one.
-const NAME_BYTES: usize = 63;
+pub(super) const NAME_BYTES: usize = 63;
 
 /// The error of what the server would not take.
 pub(super) fn bad(message: impl Into<String>) -> Error {

@@ -19,8 +19,8 @@ mod objects;
 mod rows;
 mod views;
 
-use super::failure;
-use super::name::{fold, is_own, is_reserved, qualify, quote};
+use super::name::{Dotted, fold, is_own, is_reserved, qualify, quote};
+use super::{failure, store};
 use views::object;
 
 /// A row of `sqlite_schema`.
@@ -39,21 +39,39 @@ pub(crate) fn export(connection: &Connection, writer: &mut Writer) -> Result<Opt
     let items = items(&snapshot)?;
     refuse_unsupported(&snapshot, &items)?;
     let restored = objects::read(&snapshot)?;
+    let dotted = dotted(&snapshot)?;
     let owned: BTreeSet<String> = restored.iter().flat_map(objects::Restored::tables).collect();
     let mine = |item: &&Item| !owned.contains(&fold(&item.name));
     let tables: Vec<&Item> = items.iter().filter(|item| item.kind == "table").filter(mine).collect();
     let found_views: Vec<&Item> = items.iter().filter(|item| item.kind == "view").filter(mine).collect();
-    let known = known(&tables, &found_views);
+    let known = known(&tables, &found_views, &dotted);
+    let names = Names { items: &items, known: &known, dotted: &dotted };
     let subscriptions = objects::subscriptions(&restored);
     for item in tables {
         let subscriptions = subscriptions.get(&fold(&item.name)).copied().unwrap_or_default();
-        table(&snapshot, writer, item, &items, &known, subscriptions)?;
+        table(&snapshot, writer, item, &names, subscriptions)?;
     }
     for item in found_views {
-        view(writer, item, &known)?;
+        view(writer, item, &names)?;
     }
-    objects::write(&snapshot, writer, &restored, &items, &known)?;
+    objects::write(&snapshot, writer, &restored, &names)?;
     position(&snapshot).map(Some)
+}
+
+/// What is in the file, and how it is called.
+#[derive(Clone, Copy)]
+pub(crate) struct Names<'a> {
+    pub(crate) items: &'a [Item],
+    /// Tables and views by their names in the file, in lower case.
+    pub(crate) known: &'a BTreeMap<String, ObjectName>,
+    pub(crate) dotted: &'a Dotted,
+}
+
+fn dotted(connection: &Connection) -> Result<Dotted> {
+    if !connection.table_exists(None, "reinstate_objects").map_err(failed)? {
+        return Ok(Dotted::default());
+    }
+    Ok(store::dotted(&store::objects(connection, "state = 'live'", [])?))
 }
 
 fn items(connection: &Connection) -> Result<Vec<Item>> {
@@ -84,8 +102,8 @@ fn refuse_unsupported(connection: &Connection, items: &[Item]) -> Result<()> {
 }
 
 /// What tables and views are called, by their names in the file, in lower case.
-fn known(tables: &[&Item], views: &[&Item]) -> BTreeMap<String, ObjectName> {
-    let named = |kind: &'static str| move |item: &&Item| (fold(&item.name), object(kind, item));
+fn known(tables: &[&Item], views: &[&Item], dotted: &Dotted) -> BTreeMap<String, ObjectName> {
+    let named = |kind: &'static str| move |item: &&Item| (fold(&item.name), object(kind, item, dotted));
     tables.iter().map(named("table")).chain(views.iter().map(named("view"))).collect()
 }
 
@@ -93,16 +111,15 @@ fn table(
     connection: &Connection,
     writer: &mut Writer,
     item: &Item,
-    items: &[Item],
-    known: &BTreeMap<String, ObjectName>,
+    names: &Names<'_>,
     subscriptions: &[serde_json::Value],
 ) -> Result<()> {
-    let name = object("table", item);
+    let name = object("table", item, names.dotted);
     let named = |error: Error| error.object(&name);
     let reason = |reason: String| unsupported(&format!("table {} has {reason}", item.name));
-    let mut table = definition::table(connection, item, items).map_err(reason).map_err(named)?;
+    let mut table = definition::table(connection, item, names).map_err(reason).map_err(named)?;
     table.subscriptions = subscriptions.to_vec();
-    writer.object(name.clone(), parents(&table, &name, known))?;
+    writer.object(name.clone(), parents(&table, &name, names.known))?;
     // Types come from values: they are read for definitions alone, too.
     if !writer.wants(&name) {
         return Ok(());
@@ -123,11 +140,11 @@ fn parents(table: &Table, own: &ObjectName, known: &BTreeMap<String, ObjectName>
     parents.into_iter().cloned().collect()
 }
 
-fn view(writer: &mut Writer, item: &Item, known: &BTreeMap<String, ObjectName>) -> Result<()> {
-    let name = object("view", item);
+fn view(writer: &mut Writer, item: &Item, names: &Names<'_>) -> Result<()> {
+    let name = object("view", item, names.dotted);
     let view = views::view(item);
     let view = view.map_err(|reason| unsupported(&format!("view {}: {reason}", item.name)).object(&name))?;
-    writer.object(name.clone(), views::depends(&view.query, &name, known))?;
+    writer.object(name.clone(), views::depends(&view.query, &name, names.known))?;
     writer.attributes(raw(&view)?)
 }
 

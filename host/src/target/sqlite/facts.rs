@@ -1,6 +1,6 @@
 //! What is there: every object, schema and job, read without leaving a trace.
 //!
-//! Tables and views are listed by the names they have in the file, whoever made them; other kinds from `reinstate_objects`. A table that
+//! Tables and views are listed by the names they have in the file, whoever made them, with the schemas they were restored into, if they were; other kinds from `reinstate_objects`. A table that
 //! belongs to an object of another kind (the nodes of a graph, say) is listed too, because its name is taken, and cannot be
 //! replaced by itself.
 
@@ -18,7 +18,7 @@ use super::connection::reader;
 use super::contents::Contents;
 use super::failure::failed;
 use super::lock::{Holder, holder};
-use super::name::{MAIN, fold, is_own, is_reserved, physical, split};
+use super::name::{MAIN, fold, is_own, is_reserved, physical};
 use super::parts::fingerprint_there;
 use super::rehearse::parents;
 use super::snapshot::{SchemaRow, Snapshot};
@@ -65,6 +65,8 @@ pub(crate) fn inspect(path: &Path) -> Result<Facts> {
         identity: None,
         memberships: Default::default(),
         grants_access: true,
+        real_permissions: false,
+        name_bytes: None,
         encoding: None,
         closed_schemas: Default::default(),
         no_stage_database: Some("An SQLite file has one database".to_owned()),
@@ -123,11 +125,12 @@ fn info() -> TargetInfo {
 
 fn add_relations(facts: &mut Facts, connection: &Connection, snapshot: &Snapshot, live: &[ObjectRow]) -> Result<()> {
     let owners = owners(live);
+    let dotted = store::dotted(live);
     let shadows = shadows(connection)?;
     let mut referrers = Referrers::default();
     let shown = |row: &&SchemaRow| is_relation(&row.kind) && !is_own(&row.named.name) && !is_reserved(&row.named.name);
     for row in snapshot.rows().iter().filter(shown) {
-        let (schema, name) = split(&row.named.name);
+        let (schema, name) = dotted.split(&row.named.name);
         let object = ObjectName::new(&row.kind, Some(schema), name);
         let fixed = fixed(row, &owners, &shadows);
         let suffixes = [String::new()];

@@ -2,7 +2,10 @@
 //!
 //! SQLite has no schemas inside a file. An object of schema `main` (or of none) has its plain name; one of another schema
 //! `s` is called `s.name`, one quoted identifier with the dot in it. Indexes and triggers follow their table: index `i` of
-//! a table in schema `s` is called `s.i`. Reading back, the first dot ends the schema.
+//! a table in schema `s` is called `s.i`. Reading back, the first dot ends the schema, unless we know better: what was restored into `main` under a name with a
+//! dot stays in `main`.
+
+use std::collections::HashSet;
 
 use crate::catalog::ObjectName;
 use crate::error::{Error, Result};
@@ -61,6 +64,24 @@ pub(crate) fn split(name: &str) -> (&str, &str) {
     match name.split_once('.') {
         Some((schema, rest)) if !schema.is_empty() && !rest.is_empty() => (schema, rest),
         _ => (MAIN, name),
+    }
+}
+
+/// Names with a dot that are known to be of the schema `main`.
+#[derive(Debug, Default)]
+pub(crate) struct Dotted(HashSet<String>);
+
+impl Dotted {
+    /// Of live objects, each with the suffixes of its tables and views.
+    pub(crate) fn of<'a>(live: impl Iterator<Item = (&'a ObjectName, &'a [String])>) -> Self {
+        let in_main = live.filter(|(name, _)| matches!(name.schema.as_deref(), None | Some(MAIN)));
+        let called = in_main.flat_map(|(name, tables)| tables.iter().map(|suffix| fold(&physical(name, suffix))));
+        Self(called.filter(|called| called.contains('.')).collect())
+    }
+
+    /// Schema and name of the table or view of that name in the file.
+    pub(crate) fn split<'n>(&self, name: &'n str) -> (&'n str, &'n str) {
+        if !self.0.is_empty() && self.0.contains(&fold(name)) { (MAIN, name) } else { split(name) }
     }
 }
 
@@ -149,6 +170,29 @@ mod tests {
         }
         assert_eq!(split(".a"), (MAIN, ".a"));
         assert_eq!(physical(&ObjectName::new("graph", Some("s"), "g"), "nodes"), "s.g_nodes");
+    }
+
+    #[test]
+    fn what_is_kept_as_mains_is_not_split() {
+        let none = [String::new()];
+        let both = ["nodes".to_owned(), "edges".to_owned()];
+        let names = [
+            (ObjectName::new("table", Some("main"), "a.b"), &none[..]),
+            (ObjectName::new("table", Some("s"), "c"), &none),
+            (ObjectName::new("graph", None, "g.h"), &both),
+            (ObjectName::new("view", Some("main"), "as.document"), &[]),
+        ];
+        let dotted = Dotted::of(names.iter().map(|(name, tables)| (name, *tables)));
+        for (called, expected) in [
+            ("a.b", ("main", "a.b")),
+            ("A.b", ("main", "A.b")),
+            ("g.h_nodes", ("main", "g.h_nodes")),
+            ("s.c", ("s", "c")),
+            ("as.document", ("as", "document")),
+            ("plain", ("main", "plain")),
+        ] {
+            assert_eq!(dotted.split(called), expected);
+        }
     }
 
     #[test]

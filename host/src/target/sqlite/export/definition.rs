@@ -8,9 +8,9 @@ use crate::backup::attributes::{Column, Index, Table, Trigger, Values};
 use crate::sql::Dialect;
 use crate::sql::index::create_index;
 
-use super::Item;
 use super::create_table::{CreatedTable, create_table};
-use crate::target::sqlite::name::{split, unqualify};
+use super::{Item, Names};
+use crate::target::sqlite::name::unqualify;
 
 /// A column as `PRAGMA table_xinfo` gives it.
 struct Known {
@@ -20,23 +20,23 @@ struct Known {
 }
 
 /// Reads a table's definition; its columns' `values` are not known yet.
-pub(crate) fn table(connection: &Connection, table: &Item, others: &[Item]) -> Result<Table, String> {
+pub(crate) fn table(connection: &Connection, table: &Item, names: &Names<'_>) -> Result<Table, String> {
     let created = create_table(&table.sql)?;
     let known = known(connection, &table.name).map_err(|error| error.to_string())?;
     compare(connection, &table.name, &created, &known)?;
     let last_number = last_number(connection, table, &created).map_err(|error| error.to_string())?;
-    let (schema, _) = split(&table.name);
+    let (schema, _) = names.dotted.split(&table.name);
     let columns = columns(&created, known);
     let mut foreign_keys = created.foreign_keys;
     for key in &mut foreign_keys {
-        let (other, name) = split(&key.table);
+        let (other, name) = names.dotted.split(&key.table);
         key.schema = (other != schema).then(|| other.to_owned());
         key.table = name.to_owned();
     }
     let belongs = |kind| move |item: &&Item| item.kind == kind && item.table.eq_ignore_ascii_case(&table.name);
-    let indexes = others.iter().filter(belongs("index")).map(|item| index(item, schema, &columns));
+    let indexes = names.items.iter().filter(belongs("index")).map(|item| index(item, schema, &columns));
     let indexes = indexes.collect::<Result<_, _>>()?;
-    let triggers = others.iter().filter(belongs("trigger")).map(|item| trigger(item, schema)).collect();
+    let triggers = names.items.iter().filter(belongs("trigger")).map(|item| trigger(item, schema)).collect();
     let options = [(created.strict, "strict"), (created.without_rowid, "without-rowid")];
     let options = options.into_iter().filter(|(set, _)| *set).map(|(_, word)| word.to_owned()).collect();
     let (primary_key, uniques, checks) = (created.primary_key, created.uniques, created.checks);

@@ -12,7 +12,7 @@ use crate::catalog::ObjectName;
 use crate::error::{Error, Result};
 
 use super::definition;
-use super::{Item, failed, rows, unsupported};
+use super::{Names, failed, rows, unsupported};
 use crate::target::sqlite::name::{fold, physical};
 
 /// A live object of the bookkeeping.
@@ -39,8 +39,7 @@ impl Restored {
 /// Everything a file's objects are written from.
 struct Context<'a> {
     connection: &'a Connection,
-    items: &'a [Item],
-    known: &'a BTreeMap<String, ObjectName>,
+    names: &'a Names<'a>,
     restored: &'a [Restored],
 }
 
@@ -87,11 +86,10 @@ pub(crate) fn write(
     connection: &Connection,
     writer: &mut Writer,
     restored: &[Restored],
-    items: &[Item],
-    known: &BTreeMap<String, ObjectName>,
+    names: &Names<'_>,
 ) -> Result<()> {
-    let context = Context { connection, items, known, restored };
-    let in_file = |object: &&Restored| known.contains_key(&fold(&physical(&object.name, "")));
+    let context = Context { connection, names, restored };
+    let in_file = |object: &&Restored| names.known.contains_key(&fold(&physical(&object.name, "")));
     let relation = |object: &&Restored| matches!(object.name.kind.as_str(), "table" | "view");
     // A view whose dialect is not ours is a document, until somebody makes the view.
     let document = |object: &&Restored| object.tables.is_empty() && !in_file(object);
@@ -215,10 +213,10 @@ impl Context<'_> {
 
     fn side(&self, writer: &mut Writer, object: &Restored, suffix: &str) -> Result<(Table, u64)> {
         let name = physical(&object.name, suffix);
-        let item = self.items.iter().find(|item| item.kind == "table" && item.name.eq_ignore_ascii_case(&name));
+        let item = self.names.items.iter().find(|item| item.kind == "table" && item.name.eq_ignore_ascii_case(&name));
         let item = item.ok_or_else(|| unsupported(&format!("{} has lost its table {name}", object.name)))?;
         let reason = |reason| unsupported(&format!("table {name} has {reason}"));
-        let mut table = definition::table(self.connection, item, self.items).map_err(reason)?;
+        let mut table = definition::table(self.connection, item, self.names).map_err(reason)?;
         let entries = rows::export(self.connection, writer, &item.name, &mut table.columns)?;
         Ok((table, entries))
     }
@@ -250,7 +248,7 @@ impl Context<'_> {
 
     fn existing(&self, kind: &str, schema: Option<&str>, name: &str) -> Option<ObjectName> {
         let wanted = ObjectName::new(kind, Some(schema.unwrap_or("main")), name);
-        let found = self.known.values().any(|known| *known == wanted) || self.is_restored(&wanted);
+        let found = self.names.known.values().any(|known| *known == wanted) || self.is_restored(&wanted);
         found.then_some(wanted)
     }
 

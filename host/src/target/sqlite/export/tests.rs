@@ -517,3 +517,23 @@ fn what_was_exported_and_restored_exports_the_same() {
     let missing = SqliteTarget::new(Path::new("/nowhere/at/all.sqlite")).unwrap();
     assert_eq!(try_export_target(&missing).err().unwrap().code(), "target.not_found");
 }
+
+#[test]
+fn a_dot_in_a_name_of_main_ends_no_schema() {
+    let text = "CREATE TABLE \"c.d\"(id INTEGER PRIMARY KEY, up REFERENCES \"c.d\");
+                CREATE TABLE \"e.f\"(id INTEGER PRIMARY KEY, up REFERENCES \"e.f\");
+                CREATE VIEW \"g.h\" AS SELECT id FROM \"e.f\";
+                CREATE TABLE reinstate_objects(id INTEGER PRIMARY KEY, kind, schema, name, state, job, tables, definition);
+                INSERT INTO reinstate_objects VALUES (1, 'table', 'main', 'c.d', 'live', 1, '[\"\"]', NULL),
+                  (2, 'table', 'main', 'e.f', 'kept', 1, '[\"\"]', NULL), (3, 'view', 'main', 'g.h', 'live', 1, '[\"\"]', NULL)";
+    let found = exported(text);
+    let names: Vec<String> = found.names().iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["table main.c.d", "table e.f", "view main.g.h"]);
+    let own = found.catalog.objects[0].name.clone();
+    assert_eq!(own, ObjectName::new("table", Some("main"), "c.d"));
+    for object in &found.catalog.objects[..2] {
+        let attributes: Value = serde_json::from_str(object.attributes.get()).unwrap();
+        let key = &attributes["foreign_keys"][0];
+        assert_eq!((key["table"].as_str(), key["schema"].as_str()), (Some(object.name.name.as_str()), None), "{key}");
+    }
+}

@@ -8,7 +8,7 @@ use crate::sql::reads::reads;
 use crate::sql::{Cursor, Dialect, tokens};
 
 use super::Item;
-use crate::target::sqlite::name::{fold, split};
+use crate::target::sqlite::name::{Dotted, fold};
 
 /// A view's query and the columns that are named for it.
 pub(crate) fn view(view: &Item) -> Result<View, String> {
@@ -31,7 +31,7 @@ pub(crate) fn depends(query: &str, own: &ObjectName, known: &BTreeMap<String, Ob
 }
 
 /// What a table or view is called in an archive.
-pub(crate) fn object(kind: &str, item: &Item) -> ObjectName {
-    let (schema, name) = split(&item.name);
+pub(crate) fn object(kind: &str, item: &Item, dotted: &Dotted) -> ObjectName {
+    let (schema, name) = dotted.split(&item.name);
     ObjectName::new(kind, Some(schema), name)
 }

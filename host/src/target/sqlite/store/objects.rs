@@ -6,6 +6,7 @@ use crate::catalog::ObjectName;
 use crate::error::Result;
 
 use super::store;
+use crate::target::sqlite::name::Dotted;
 
 /// An object's state, as text in `reinstate_objects`.
 pub(crate) mod state {
@@ -60,6 +61,11 @@ pub(crate) fn objects(
     values: impl rusqlite::Params,
 ) -> Result<Vec<ObjectRow>> {
     some_objects(connection, condition, values, i64::MAX)
+}
+
+/// What is live, for reading names of the file.
+pub(crate) fn dotted(live: &[ObjectRow]) -> Dotted {
+    Dotted::of(live.iter().map(|row| (&row.name, row.tables.as_slice())))
 }
 
 /// As [`objects`], not more than `most`.

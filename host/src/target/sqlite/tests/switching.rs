@@ -300,3 +300,23 @@ fn ten_thousand_tables_switch_in_one_pass() {
     place.target.undo("r-1").unwrap();
     assert_eq!(place.facts().objects.len(), 0);
 }
+
+#[test]
+fn a_table_of_main_with_a_dot_in_its_name_stays_one() {
+    let place = Place::with("CREATE TABLE \"c.d\"(x)");
+    let name = |schema: &str, name: &str| ObjectName::new("table", Some(schema), name);
+    restore(&place, "r-1", &a_step(1, "table", "a.b"), 0..3);
+    let tables = || place.facts().objects.into_keys().collect::<Vec<_>>();
+    // What nobody restored is what its name says.
+    assert_eq!(tables(), [name("c", "d"), name("main", "a.b")]);
+    assert!(!place.facts().schemas.contains("a") && place.facts().schemas.contains("c"));
+    restore(&place, "r-2", &with(Action::Replace, replacing(&place, a_step(1, "table", "a.b"))), 0..5);
+    assert_eq!(place.text("SELECT count(*) FROM \"a.b\""), "5");
+    place.target.undo("r-2").unwrap();
+    assert_eq!(
+        (tables(), place.text("SELECT count(*) FROM \"a.b\"")),
+        (vec![name("c", "d"), name("main", "a.b")], "3".to_owned())
+    );
+    restore(&place, "r-3", &aside("old", replacing(&place, a_step(1, "table", "a.b"))), 0..1);
+    assert_eq!(tables(), [name("c", "d"), name("main", "a.b"), name("old", "a.b")]);
+}
