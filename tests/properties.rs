@@ -16,6 +16,7 @@ mod properties {
     pub mod options;
     pub mod random;
     pub mod reader;
+    pub mod rights;
 }
 
 use std::path::Path;

@@ -203,7 +203,7 @@ impl Case {
                 let _ = writeln!(text, "  after {change:?}");
             }
             for object in &round.archive.objects {
-                let needs: Vec<String> = object.depends.iter().map(ToString::to_string).collect();
+                let needs: Vec<String> = object.needs(true).iter().map(ToString::to_string).collect();
                 let _ = writeln!(text, "  {} needs {needs:?}", object.name);
                 let shown = format!("{:?}", object.body);
                 let _ = writeln!(text, "    {}", shown.chars().take(1500).collect::<String>());
@@ -429,12 +429,17 @@ fn short(expected: &Expected) -> String {
 /// The report names everything that was restored and moved.
 fn told(done: &Done, report: &Report) -> Result<(), String> {
     for name in &done.restored {
-        if !report.restored_objects.contains_key(&name.qualified()) {
+        let alone = name.qualified();
+        let beside = format!("{alone} ({})", name.kind);
+        if ![alone, beside].iter().any(|key| report.restored_objects.contains_key(key)) {
             return Err(format!("the report does not name {name}: {:?}", report.restored_objects));
         }
     }
     for (old, new) in &done.renamed {
-        if report.renamed_objects.get(&old.qualified()) != Some(&new.qualified()) {
+        let alone = old.qualified();
+        let beside = format!("{alone} ({})", old.kind);
+        let told = report.renamed_objects.get(&beside).or_else(|| report.renamed_objects.get(&alone));
+        if told != Some(&new.qualified()) {
             return Err(format!("the report does not say that {old} is {new} now: {:?}", report.renamed_objects));
         }
     }
