@@ -18,7 +18,7 @@ use super::database::{Body, Database};
 use super::model::{self, Done, Expected, State};
 use super::random::Random;
 use super::reader::{self, Content};
-use super::{options, reader::remains};
+use super::{options, reader::number_of_job, reader::remains};
 
 /// What happens to the job of a restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -390,7 +390,9 @@ impl Scene<'_> {
             Course::Discard => {
                 target.discard(job).map_err(|error| format!("discard: {error:?}"))?;
                 self.same(after, "after it was discarded")?;
-                self.nothing_of(&["reinstate_kept_", "reinstate_undone_"], "after it was discarded")?;
+                let number = number_of_job(self.path, job);
+                let own = ["kept", "undone"].map(|word| format!("reinstate_{word}_{number}_"));
+                self.nothing_of(&own, "after it was discarded")?;
                 if target.undo(job).is_ok() {
                     return Err("a discarded job was undone".to_owned());
                 }
@@ -412,7 +414,7 @@ impl Scene<'_> {
         if found == *expected { Ok(()) } else { Err(format!("{when}:\n{}", difference(expected, &found))) }
     }
 
-    fn nothing_of(&self, prefixes: &[&str], when: &str) -> Result<(), String> {
+    fn nothing_of(&self, prefixes: &[impl AsRef<str>], when: &str) -> Result<(), String> {
         let left = remains(self.path, prefixes);
         if left.is_empty() { Ok(()) } else { Err(format!("{when} there is still {left:?}")) }
     }

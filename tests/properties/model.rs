@@ -103,6 +103,12 @@ fn plan(before: &State, archive: &Database, options: &Options, aside: Option<&st
         ObjectName::new(&*name.kind, schema, &*name.name)
     };
     let present = before.schemas();
+    let brought_schemas: BTreeSet<String> = selected
+        .iter()
+        .map(|object| mapped(&object.name))
+        .filter(|name| name.kind == "schema")
+        .map(|name| name.name)
+        .collect();
     let held: BTreeMap<String, &ObjectName> =
         before.objects.keys().flat_map(|name| places(name).into_iter().map(move |place| (place, name))).collect();
 
@@ -111,11 +117,7 @@ fn plan(before: &State, archive: &Database, options: &Options, aside: Option<&st
             let there = places(&mapped(needed)).iter().any(|place| held.contains_key(place));
             !selected.iter().any(|other| other.name == **needed) && !there
         };
-        if object
-            .needs(options.restore_subscriptions != Subscriptions::Cancel)
-            .iter()
-            .any(|needed| lacks(&needed) && !rights::is_principal(&object.name.kind))
-        {
+        if object.needs(options.restore_subscriptions != Subscriptions::Cancel).iter().any(|needed| lacks(&needed)) {
             return Err("what an object needs is neither restored nor there");
         }
     }
@@ -134,7 +136,8 @@ fn plan(before: &State, archive: &Database, options: &Options, aside: Option<&st
             state.schemas.insert(into.name.clone());
         }
         if let Some(schema) = &into.schema {
-            let folded: Vec<String> = present.iter().map(|schema| schema.to_ascii_lowercase()).collect();
+            let folded: Vec<String> =
+                present.iter().chain(&brought_schemas).map(|schema| schema.to_ascii_lowercase()).collect();
             if !options.create_schema_if_not_exist && !folded.contains(&schema.to_ascii_lowercase()) {
                 return Err("a schema is missing");
             }

@@ -44,7 +44,10 @@ pub fn generate(random: &mut Random, archive: &Database) -> Options {
 /// A user or role of the archive, or one that nobody knows.
 fn principal(random: &mut Random, archive: &Database) -> String {
     let known = [archive.of_kind("user"), archive.of_kind("user"), archive.of_kind("role")].concat();
-    random.any(&known).filter(|_| random.clone().chance(85)).map_or_else(|| "stranger".to_owned(), |name| name.name.clone())
+    random
+        .any(&known)
+        .filter(|_| random.clone().chance(85))
+        .map_or_else(|| "stranger".to_owned(), |name| name.name.clone())
 }
 
 fn allowances(random: &mut Random, archive: &Database, identity: Option<&str>) -> BTreeSet<String> {

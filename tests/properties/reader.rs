@@ -39,13 +39,20 @@ pub fn read(path: &Path) -> Content {
 }
 
 /// Tables of unfinished or forgotten work.
-pub fn remains(path: &Path, of: &[&str]) -> Vec<String> {
+pub fn remains(path: &Path, of: &[impl AsRef<str>]) -> Vec<String> {
     if !path.exists() {
         return Vec::new();
     }
     let connection = Connection::open(path).expect("a database");
     let all: Vec<String> = query(&connection, "SELECT name FROM sqlite_schema", |row| row.get(0));
-    all.into_iter().filter(|name| of.iter().any(|prefix| name.starts_with(prefix))).collect()
+    all.into_iter().filter(|name| of.iter().any(|prefix| name.starts_with(prefix.as_ref()))).collect()
+}
+
+/// The number that stands in the names of what a job puts aside.
+pub fn number_of_job(path: &Path, job: &str) -> i64 {
+    let connection = Connection::open(path).expect("a database");
+    let number = "SELECT seq FROM reinstate_jobs WHERE job = ?1";
+    connection.query_row(number, [job], |row| row.get(0)).expect("the job")
 }
 
 fn query<T>(connection: &Connection, sql: &str, read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
