@@ -95,6 +95,7 @@ fn a_restore_does_what_the_model_says() {
     let enough = |what: usize, percent: usize| cases < 500 || what * 100 >= tally.restores * percent;
     assert!(enough(tally.refused, 5) && enough(tally.stopped, 3) && enough(tally.undone, 3), "{tally:?}");
     assert!(enough(tally.restores - tally.refused - tally.failed, 40) && enough(tally.failed, 1), "{tally:?}");
+    assert!(enough(tally.kept, 5) && enough(tally.dropped, 1) && enough(tally.granted, 1), "{tally:?}");
 }
 
 #[test]

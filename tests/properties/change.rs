@@ -4,7 +4,7 @@ use std::path::Path;
 
 use reinstate::catalog::ObjectName;
 
-use super::database::{Body, Database};
+use super::database::{Body, Database, Object};
 use super::kinds::table::{Column, ForeignKey, Table, Value, Values};
 use super::kinds::view::View;
 use super::kinds::{physical, places, quoted};
@@ -35,27 +35,34 @@ pub fn generate(random: &mut Random, there: &Database, coming: &Database) -> Vec
             _ => ObjectName::new("table", Some("main"), super::names::name(random)),
         };
         let existing = random.any(&old).cloned();
-        let change = match (random.below(8), existing) {
+        let change = match (random.below(6), existing) {
             (0, Some(name)) => Change::Drop(name),
             (1, Some(name)) => Change::Rename(name, wanted.name),
             (2, Some(name)) => Change::Clear(name),
             (3, Some(name)) => Change::View(ObjectName::new("view", wanted.schema.as_deref(), wanted.name), name),
-            (4 | 5, Some(name)) => {
-                let free = super::names::name(random);
-                let wanted = if random.chance(70) { ObjectName::new("table", Some("main"), free) } else { wanted };
-                changes.push(Change::Referrer(wanted.clone(), name, random.below(3)));
-                match random.chance(40) {
-                    true => Change::Referrer(
-                        ObjectName::new("table", Some("main"), "far"),
-                        listed(&wanted),
-                        random.below(3),
-                    ),
-                    false => continue,
-                }
-            }
             _ => Change::Table(wanted),
         };
         changes.push(change);
+    }
+    if random.chance(50) {
+        changes.extend(referrers(random, there, coming));
+    }
+    changes
+}
+
+/// A table that refers to one that comes again, and perhaps one that refers to that.
+fn referrers(random: &mut Random, there: &Database, coming: &Database) -> Vec<Change> {
+    let again = |object: &&Object| {
+        let is_keyed = matches!(&object.body, Body::Table(table) if table.key.len() == 1);
+        is_keyed && coming.get(&object.name).is_some()
+    };
+    let parents: Vec<&Object> = there.objects.iter().filter(again).collect();
+    let Some(parent) = random.any(&parents) else { return Vec::new() };
+    let near = ObjectName::new("table", Some("main"), super::names::name(random));
+    let far = ObjectName::new("table", Some("main"), super::names::name(random));
+    let mut changes = vec![Change::Referrer(near.clone(), parent.name.clone(), random.below(3))];
+    if random.chance(50) {
+        changes.push(Change::Referrer(far, listed(&near), random.below(3)));
     }
     changes
 }

@@ -43,6 +43,12 @@ pub struct Done {
     pub restored: Vec<ObjectName>,
     /// Names of what was moved, old and new.
     pub renamed: Vec<(ObjectName, ObjectName)>,
+    /// Names of tables that are put out of sight because they refer to what gives way.
+    pub dropped: Vec<ObjectName>,
+    /// How many selected objects stay as they are.
+    pub kept: usize,
+    /// Who is given access.
+    pub granted: Option<ObjectName>,
 }
 
 /// A table or view as the file tells: the first dot ends the schema.
@@ -175,9 +181,10 @@ fn plan(before: &State, archive: &Database, options: &Options, aside: Option<&st
         arriving.push((into, *object));
     }
     move_aside(&mut state, &renamed);
+    let mut dropped = Vec::new();
     if options.cascade_foreign_keys {
         let held: BTreeSet<String> = archive.objects.iter().flat_map(|object| places(&mapped(&object.name))).collect();
-        put_out_of_sight(before, &mut state, replaced, &held);
+        dropped = put_out_of_sight(before, &mut state, replaced, &held);
     }
     let names: BTreeSet<ObjectName> = selected.iter().map(|object| object.name.clone()).collect();
     let mut restored = Vec::new();
@@ -199,13 +206,16 @@ fn plan(before: &State, archive: &Database, options: &Options, aside: Option<&st
         state.objects.insert(listed(&into), brought(body, &into, options.ddl_only, &mapped));
         restored.push(into);
     }
+    let mut granted = None;
     if let Some((who, body)) = rights::granted(before, &restored, options) {
         if !taken.insert(places(&who)[0].clone()) {
             return Err("who takes access is restored, too");
         }
-        state.objects.insert(who, body);
+        state.objects.insert(who.clone(), body);
+        granted = Some(who);
     }
-    Ok(Done { state, restored, renamed })
+    let stays = selected.len() - restored.len();
+    Ok(Done { state, restored, renamed, dropped, kept: stays, granted })
 }
 
 fn select<'a>(archive: &'a Database, options: &Options) -> Result<Vec<&'a Object>, &'static str> {
@@ -245,7 +255,13 @@ fn comes_along(object: &Object, asked: &BTreeSet<&ObjectName>, archive: &Databas
 }
 
 /// Tables that are not in the backup and refer to one that gives way, and those that refer to these.
-fn put_out_of_sight(before: &State, state: &mut State, replaced: Vec<ObjectName>, held: &BTreeSet<String>) {
+fn put_out_of_sight(
+    before: &State,
+    state: &mut State,
+    replaced: Vec<ObjectName>,
+    held: &BTreeSet<String>,
+) -> Vec<ObjectName> {
+    let mut dropped = Vec::new();
     let place = |name: &ObjectName| relation(&physical(name.schema.as_deref(), &name.name));
     let mut gone: BTreeSet<String> = replaced.iter().filter(|name| name.kind == "table").map(place).collect();
     loop {
@@ -253,7 +269,8 @@ fn put_out_of_sight(before: &State, state: &mut State, replaced: Vec<ObjectName>
             let free = !gone.contains(&place(name)) && !held.contains(&place(name));
             free && matches!(body, Body::Table(table) if table.foreign_keys.iter().any(|key| gone.contains(&place(&key.parent))))
         };
-        let Some((name, _)) = before.objects.iter().find(refers) else { return };
+        let Some((name, _)) = before.objects.iter().find(refers) else { return dropped };
+        dropped.push(name.clone());
         gone.insert(place(name));
         state.objects.remove(name);
         state.subscriptions.remove(&physical(name.schema.as_deref(), &name.name));
