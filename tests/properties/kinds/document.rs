@@ -36,8 +36,15 @@ impl Document {
         mapped
     }
 
-    /// Leaves out permissions on what is not among these.
+    /// Leaves out permissions on what is not among these, and memberships in roles that are not.
     pub fn forget_others(&mut self, there: &[ObjectName]) {
+        let is_role = |name: &Value| {
+            let role = ObjectName::new("role", None, name.as_str().unwrap_or_default());
+            there.contains(&role)
+        };
+        if let Some(memberships) = self.attributes.get_mut("memberships").and_then(Value::as_array_mut) {
+            memberships.retain(|membership| is_role(&membership["role"]));
+        }
         let Some(permissions) = self.attributes.get_mut("permissions").and_then(Value::as_array_mut) else { return };
         permissions.retain(|permission| {
             let on = &permission["on"];
