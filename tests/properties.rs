@@ -11,11 +11,13 @@ mod properties {
     pub mod change;
     pub mod database;
     pub mod kinds;
+    pub mod known;
     pub mod model;
     pub mod names;
     pub mod options;
     pub mod random;
     pub mod reader;
+    pub mod rights;
 }
 
 use std::path::Path;
@@ -25,15 +27,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 use properties::across::{difference, hash, logical};
 use properties::case::{Case, Tally};
 use properties::database::Database;
+use properties::known::{self, Known};
 use properties::random::Random;
 use reinstate::plugin::PluginOptions;
 use reinstate::restore::Host;
 use support::Sandbox;
 use support::postgres::Server;
-
-/// Seeds that once found something wrong, with what it was.
-const REGRESSIONS: &[(u64, &str)] =
-    &[(122, "A table of the schema main with a dot in its name was planned as if its name were free")];
 
 fn host() -> &'static Arc<Host> {
     static HOST: OnceLock<Arc<Host>> = OnceLock::new();
@@ -96,14 +95,16 @@ fn a_restore_does_what_the_model_says() {
     let enough = |what: usize, percent: usize| cases < 500 || what * 100 >= tally.restores * percent;
     assert!(enough(tally.refused, 5) && enough(tally.stopped, 3) && enough(tally.undone, 3), "{tally:?}");
     assert!(enough(tally.restores - tally.refused - tally.failed, 40) && enough(tally.failed, 1), "{tally:?}");
+    assert!(enough(tally.kept, 5) && enough(tally.dropped, 1) && enough(tally.granted, 1), "{tally:?}");
 }
 
 #[test]
 fn what_was_wrong_once_stays_right() {
     let runtime = runtime();
-    for (seed, what) in REGRESSIONS {
-        if let Err(failure) = run(*seed, &runtime) {
-            panic!("{what}: {failure}");
+    for Known { what, case, refused } in known::all() {
+        match case.run(host(), &runtime) {
+            Ok(tally) => assert_eq!((tally.refused, tally.failed), (refused, 0), "{what}"),
+            Err(failure) => panic!("{what}: {failure}\n{}", case.describe()),
         }
     }
 }

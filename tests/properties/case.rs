@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use reinstate::archive::{Archive, OpenOptions};
-use reinstate::plan::Options;
+use reinstate::plan::{Options, Policy};
 use reinstate::restore::{Host, Report, Restore, Status, Watch};
 use reinstate::source::Location;
 use reinstate::target::sqlite::SqliteTarget;
@@ -18,7 +18,7 @@ use super::database::{Body, Database};
 use super::model::{self, Done, Expected, State};
 use super::random::Random;
 use super::reader::{self, Content};
-use super::{options, reader::remains};
+use super::{options, reader::number_of_job, reader::remains};
 
 /// What happens to the job of a restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,10 @@ pub struct Tally {
     pub stopped: usize,
     pub undone: usize,
     pub objects: usize,
+    /// Objects that stayed as they were, tables put out of sight, and users given access.
+    pub kept: usize,
+    pub dropped: usize,
+    pub granted: usize,
 }
 
 impl Tally {
@@ -66,6 +70,9 @@ impl Tally {
         self.stopped += other.stopped;
         self.undone += other.undone;
         self.objects += other.objects;
+        self.kept += other.kept;
+        self.dropped += other.dropped;
+        self.granted += other.granted;
     }
 }
 
@@ -78,14 +85,19 @@ impl Case {
             let earlier = rounds.last().map(|round| round.archive.clone());
             let archive = match earlier.clone() {
                 // The same backup again, with or without some of its objects.
-                Some(archive) if random.chance(35) => thinned(&mut random, archive),
+                Some(archive) if random.chance(50) => thinned(&mut random, archive),
                 _ => Database::generate(&mut random, size),
             };
             let changes = earlier.map_or_else(Vec::new, |earlier| change::generate(&mut random, &earlier, &archive));
-            let options = match number == 0 && random.chance(60) {
+            let mut options = match number == 0 && random.chance(60) {
                 true => Options { create_schema_if_not_exist: true, ..Options::default() },
                 false => options::generate(&mut random, &archive),
             };
+            // Otherwise this would come together too rarely.
+            if changes.iter().any(|change| matches!(change, Change::Referrer(..))) && random.chance(60) {
+                options.restore_policy = Policy::Replace;
+                options.cascade_foreign_keys = random.chance(70);
+            }
             let course = match random.below(10) {
                 0 | 1 => Course::Undo(1 + random.below(3)),
                 2 => Course::Discard,
@@ -203,7 +215,7 @@ impl Case {
                 let _ = writeln!(text, "  after {change:?}");
             }
             for object in &round.archive.objects {
-                let needs: Vec<String> = object.depends.iter().map(ToString::to_string).collect();
+                let needs: Vec<String> = object.needs(true).iter().map(ToString::to_string).collect();
                 let _ = writeln!(text, "  {} needs {needs:?}", object.name);
                 let shown = format!("{:?}", object.body);
                 let _ = writeln!(text, "    {}", shown.chars().take(1500).collect::<String>());
@@ -276,6 +288,9 @@ impl Scene<'_> {
             return Ok(!matches!(expected, Expected::Failed(_)) || !round.options.keep_going);
         };
         self.tally.objects += done.restored.len();
+        self.tally.kept += done.kept;
+        self.tally.dropped += done.dropped.len();
+        self.tally.granted += usize::from(done.granted.is_some());
         let after = done.state.content();
         let job = report.job.ok_or("a restore that succeeded has no job")?;
         *state = done.state;
@@ -390,7 +405,9 @@ impl Scene<'_> {
             Course::Discard => {
                 target.discard(job).map_err(|error| format!("discard: {error:?}"))?;
                 self.same(after, "after it was discarded")?;
-                self.nothing_of(&["reinstate_kept_", "reinstate_undone_"], "after it was discarded")?;
+                let number = number_of_job(self.path, job);
+                let own = ["kept", "undone"].map(|word| format!("reinstate_{word}_{number}_"));
+                self.nothing_of(&own, "after it was discarded")?;
                 if target.undo(job).is_ok() {
                     return Err("a discarded job was undone".to_owned());
                 }
@@ -412,7 +429,7 @@ impl Scene<'_> {
         if found == *expected { Ok(()) } else { Err(format!("{when}:\n{}", difference(expected, &found))) }
     }
 
-    fn nothing_of(&self, prefixes: &[&str], when: &str) -> Result<(), String> {
+    fn nothing_of(&self, prefixes: &[impl AsRef<str>], when: &str) -> Result<(), String> {
         let left = remains(self.path, prefixes);
         if left.is_empty() { Ok(()) } else { Err(format!("{when} there is still {left:?}")) }
     }
@@ -429,12 +446,23 @@ fn short(expected: &Expected) -> String {
 /// The report names everything that was restored and moved.
 fn told(done: &Done, report: &Report) -> Result<(), String> {
     for name in &done.restored {
-        if !report.restored_objects.contains_key(&name.qualified()) {
+        let alone = name.qualified();
+        let beside = format!("{alone} ({})", name.kind);
+        if ![alone, beside].iter().any(|key| report.restored_objects.contains_key(key)) {
             return Err(format!("the report does not name {name}: {:?}", report.restored_objects));
         }
     }
+    for name in &done.dropped {
+        let (alone, beside) = (name.qualified(), format!("{} ({})", name.qualified(), name.kind));
+        if ![alone, beside].iter().any(|key| report.dropped_objects.contains_key(key)) {
+            return Err(format!("the report does not say that {name} is out of sight: {:?}", report.dropped_objects));
+        }
+    }
     for (old, new) in &done.renamed {
-        if report.renamed_objects.get(&old.qualified()) != Some(&new.qualified()) {
+        let alone = old.qualified();
+        let beside = format!("{alone} ({})", old.kind);
+        let told = report.renamed_objects.get(&beside).or_else(|| report.renamed_objects.get(&alone));
+        if told != Some(&new.qualified()) {
             return Err(format!("the report does not say that {old} is {new} now: {:?}", report.renamed_objects));
         }
     }

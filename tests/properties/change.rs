@@ -4,8 +4,8 @@ use std::path::Path;
 
 use reinstate::catalog::ObjectName;
 
-use super::database::{Body, Database};
-use super::kinds::table::{Column, Table, Value, Values};
+use super::database::{Body, Database, Object};
+use super::kinds::table::{Column, ForeignKey, Table, Value, Values};
 use super::kinds::view::View;
 use super::kinds::{physical, places, quoted};
 use super::model::State;
@@ -21,6 +21,8 @@ pub enum Change {
     Table(ObjectName),
     /// A view on a table.
     View(ObjectName, ObjectName),
+    /// A table of so many rows that refer to rows of another.
+    Referrer(ObjectName, ObjectName, usize),
 }
 
 pub fn generate(random: &mut Random, there: &Database, coming: &Database) -> Vec<Change> {
@@ -33,13 +35,34 @@ pub fn generate(random: &mut Random, there: &Database, coming: &Database) -> Vec
             _ => ObjectName::new("table", Some("main"), super::names::name(random)),
         };
         let existing = random.any(&old).cloned();
-        changes.push(match (random.below(6), existing) {
+        let change = match (random.below(6), existing) {
             (0, Some(name)) => Change::Drop(name),
             (1, Some(name)) => Change::Rename(name, wanted.name),
             (2, Some(name)) => Change::Clear(name),
             (3, Some(name)) => Change::View(ObjectName::new("view", wanted.schema.as_deref(), wanted.name), name),
             _ => Change::Table(wanted),
-        });
+        };
+        changes.push(change);
+    }
+    if random.chance(50) {
+        changes.extend(referrers(random, there, coming));
+    }
+    changes
+}
+
+/// A table that refers to one that comes again, and perhaps one that refers to that.
+fn referrers(random: &mut Random, there: &Database, coming: &Database) -> Vec<Change> {
+    let again = |object: &&Object| {
+        let is_keyed = matches!(&object.body, Body::Table(table) if table.key.len() == 1);
+        is_keyed && coming.get(&object.name).is_some()
+    };
+    let parents: Vec<&Object> = there.objects.iter().filter(again).collect();
+    let Some(parent) = random.any(&parents) else { return Vec::new() };
+    let near = ObjectName::new("table", Some("main"), super::names::name(random));
+    let far = ObjectName::new("table", Some("main"), super::names::name(random));
+    let mut changes = vec![Change::Referrer(near.clone(), parent.name.clone(), random.below(3))];
+    if random.chance(50) {
+        changes.push(Change::Referrer(far, listed(&near), random.below(3)));
     }
     changes
 }
@@ -125,6 +148,54 @@ impl Change {
                     quoted(&called)
                 ))
             }
+            Self::Referrer(name, of, rows) => {
+                let parent = own(state, of)?;
+                let Body::Table(table) = state.objects.get(of)? else { return None };
+                let [key] = table.key[..] else { return None };
+                if is_there(state, name) {
+                    return None;
+                }
+                let called = physical(name.schema.as_deref(), &name.name);
+                let values = table.rows.iter().take(*rows).map(|row| row[key].clone());
+                let rows: Vec<Vec<Value>> =
+                    (1..).zip(values).map(|(number, value)| vec![Value::Integer(number), value]).collect();
+                let referenced = table.columns[key].name.clone();
+                let insert = |row: &Vec<Value>| {
+                    format!("; INSERT INTO {} VALUES({}, {})", quoted(&called), literal(&row[0]), literal(&row[1]))
+                };
+                let sql = format!(
+                    "CREATE TABLE {}(id INTEGER PRIMARY KEY, \"of\" REFERENCES {}({})){}",
+                    quoted(&called),
+                    quoted(&parent),
+                    quoted(&referenced),
+                    rows.iter().map(insert).collect::<String>()
+                );
+                let column = |name: &str, values, declared: &str| Column {
+                    name: name.to_owned(),
+                    values,
+                    declared: declared.to_owned(),
+                    nullable: true,
+                    default: None,
+                    computed: None,
+                };
+                let key = ForeignKey {
+                    columns: vec![1],
+                    parent: of.clone(),
+                    references: vec![referenced],
+                    on_update: "NO ACTION",
+                    on_delete: "NO ACTION",
+                    deferred: false,
+                };
+                let table = Table {
+                    columns: vec![column("id", Values::Integer, "INTEGER"), column("of", Values::Bytes, "")],
+                    key: vec![0],
+                    foreign_keys: vec![key],
+                    rows,
+                    ..Table::default()
+                };
+                state.objects.insert(listed(name), Body::Table(table));
+                Some(sql)
+            }
             Self::View(name, of) => {
                 if is_there(state, name) {
                     return None;
@@ -139,6 +210,17 @@ impl Change {
                 Some(sql)
             }
         }
+    }
+}
+
+/// As SQL writes it.
+fn literal(value: &Value) -> String {
+    match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) => format!("{number:?}"),
+        Value::Text(text) => format!("'{}'", text.replace('\'', "''")),
+        Value::Bytes(bytes) => format!("x'{}'", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
     }
 }
 

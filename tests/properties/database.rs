@@ -26,6 +26,25 @@ pub struct Object {
     pub body: Body,
 }
 
+impl Object {
+    /// All that must be there before it; without what it is subscribed to where subscriptions are cancelled.
+    pub fn needs(&self, subscribes: bool) -> Vec<ObjectName> {
+        let mut needs = self.depends.clone();
+        if let Body::Table(table) = &self.body
+            && subscribes
+        {
+            needs.extend(table.subscriptions.iter().map(|subscription| subscription.datasource.clone()));
+        }
+        needs
+    }
+
+    /// What the archive says that it depends on: the rest is in what it consists of.
+    fn said(&self) -> Vec<ObjectName> {
+        let is_definition = kinds::is_definition(&self.name.kind);
+        if is_definition { Vec::new() } else { self.depends.clone() }
+    }
+}
+
 /// All that is backed up at once.
 #[derive(Debug, Clone)]
 pub struct Database {
@@ -41,7 +60,8 @@ impl Database {
             let number = random.below((kind.weight * size).div_ceil(10) + 1);
             for _ in 0..number {
                 let schema = kind.in_schema.then(|| names::schema(random));
-                let name = names::fresh(random, |name| database.is_taken(kind.name, schema, name));
+                let draw = kinds::definition::name(kind.name);
+                let name = names::fresh_of(random, draw, |name| database.is_taken(kind.name, schema, name));
                 let name = ObjectName::new(kind.name, schema, name);
                 if let Some((depends, body)) = (kind.make)(random, &database, &name) {
                     database.objects.push(Object { name, depends, body });
@@ -74,7 +94,7 @@ impl Database {
         let mut gone = vec![self.objects[at].name.clone()];
         loop {
             let needs = |object: &&Object| {
-                !gone.contains(&object.name) && object.depends.iter().any(|name| gone.contains(name))
+                !gone.contains(&object.name) && object.needs(true).iter().any(|name| gone.contains(name))
             };
             match self.objects.iter().find(needs) {
                 Some(object) => gone.push(object.name.clone()),
@@ -101,6 +121,12 @@ impl Database {
         while let Some(at) = smaller.objects.iter().position(odd) {
             smaller = smaller.without(at);
         }
+        let there: Vec<ObjectName> = smaller.objects.iter().map(|object| object.name.clone()).collect();
+        for object in &mut smaller.objects {
+            if let Body::Document(document) = &mut object.body {
+                document.forget_others(&there);
+            }
+        }
         smaller
     }
 
@@ -108,7 +134,7 @@ impl Database {
     pub fn write(&self, path: &Path) {
         let mut writer = Writer::create(path, true).expect("an archive");
         for object in &self.objects {
-            writer.object(object.name.clone(), object.depends.clone()).expect("an object");
+            writer.object(object.name.clone(), object.said()).expect("an object");
             let attributes = match &object.body {
                 Body::Table(table) => table.write(&mut writer),
                 Body::View(view) => view.attributes(),

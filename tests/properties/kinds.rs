@@ -5,6 +5,7 @@ use reinstate::catalog::ObjectName;
 use super::database::{Body, Database};
 use super::random::Random;
 
+pub mod definition;
 pub mod document;
 pub mod graph;
 pub mod principal;
@@ -26,6 +27,10 @@ pub struct Kind {
 
 /// In the order of generation: later ones refer to earlier ones.
 pub const ALL: &[Kind] = &[
+    definition::CREDENTIAL,
+    definition::DATASOURCE,
+    definition::DATASINK,
+    definition::RESOURCE_GROUP,
     table::KIND,
     view::KIND,
     graph::KIND,
@@ -34,7 +39,18 @@ pub const ALL: &[Kind] = &[
     routine::PROCEDURE,
     principal::ROLE,
     principal::USER,
+    definition::MONITOR,
+    definition::CONTEXT,
+    definition::CATALOG,
+    definition::DIRECTORY,
+    definition::SCHEMA,
 ];
+
+/// Whether objects of the kind are one document that says itself what it refers to.
+pub fn is_definition(kind: &str) -> bool {
+    let kinds = ["context", "credential", "datasource", "datasink", "monitor"];
+    kinds.contains(&kind) || ["catalog", "directory", "resource_group", "schema"].contains(&kind)
+}
 
 /// Nothing more is to be done.
 pub fn finished(_: &mut Random, _: &mut Database) {}

@@ -5,13 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reinstate::catalog::ObjectName;
-use reinstate::plan::{Options, Policy, Selector};
+use reinstate::plan::{Options, Policy, Selector, Subscriptions};
 
 use super::database::{Body, Database, Object};
 use super::kinds::table::{Table, Value, row_line};
 use super::kinds::view::View;
 use super::kinds::{physical, places};
 use super::reader::Content;
+use super::rights::{self, Kept};
 
 /// What a target holds.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +20,9 @@ pub struct State {
     pub objects: BTreeMap<ObjectName, Body>,
     /// Those that restores brought; `main` is always there.
     pub schemas: BTreeSet<String>,
+    /// What tables are subscribed to, by their names in the file. It outlives a table that is dropped by hand, and is seen
+    /// where there is a table of that name.
+    pub subscriptions: BTreeMap<String, Vec<String>>,
 }
 
 /// What must come of a restore.
@@ -39,6 +43,12 @@ pub struct Done {
     pub restored: Vec<ObjectName>,
     /// Names of what was moved, old and new.
     pub renamed: Vec<(ObjectName, ObjectName)>,
+    /// Names of tables that are put out of sight because they refer to what gives way.
+    pub dropped: Vec<ObjectName>,
+    /// How many selected objects stay as they are.
+    pub kept: usize,
+    /// Who is given access.
+    pub granted: Option<ObjectName>,
 }
 
 /// A table or view as the file is read: what was restored without a schema is in `main`, whatever dots its name has.
@@ -77,12 +87,28 @@ fn plan(before: &State, archive: &Database, options: &Options, aside: Option<&st
     if options.rows_only {
         return Err("a file's tables are replaced whole");
     }
+    if options.backup_id.as_ref().is_some_and(|id| *id != archive.id) {
+        return Err("another snapshot is asked for");
+    }
     let mapped = |name: &ObjectName| {
+        if name.kind == "schema" {
+            return ObjectName::new(
+                "schema",
+                None,
+                options.target_schema_map.get(&name.name).unwrap_or(&name.name).as_str(),
+            );
+        }
         let schema =
             name.schema.as_ref().map(|schema| options.target_schema_map.get(schema).unwrap_or(schema).as_str());
         ObjectName::new(&*name.kind, schema, &*name.name)
     };
     let present = before.schemas();
+    let brought_schemas: BTreeSet<String> = selected
+        .iter()
+        .map(|object| mapped(&object.name))
+        .filter(|name| name.kind == "schema")
+        .map(|name| name.name)
+        .collect();
     let held: BTreeMap<String, &ObjectName> =
         before.objects.keys().flat_map(|name| places(name).into_iter().map(move |place| (place, name))).collect();
 
@@ -91,17 +117,27 @@ fn plan(before: &State, archive: &Database, options: &Options, aside: Option<&st
             let there = places(&mapped(needed)).iter().any(|place| held.contains_key(place));
             !selected.iter().any(|other| other.name == **needed) && !there
         };
-        if object.depends.iter().find(lacks).is_some() {
+        if object.needs(options.restore_subscriptions != Subscriptions::Cancel).iter().any(|needed| lacks(&needed)) {
             return Err("what an object needs is neither restored nor there");
         }
     }
 
     let mut state = before.clone();
     let (mut arriving, mut renamed, mut taken) = (Vec::new(), Vec::new(), BTreeSet::new());
+    let kept = Kept::of(before, options);
+    let mut replaced = Vec::new();
     for object in &selected {
         let into = mapped(&object.name);
+        let stays = into.kind == "schema" && before.objects.contains_key(&into);
+        if stays || kept.has(&into) || options.take_access && into.kind == "user" {
+            continue;
+        }
+        if into.kind == "schema" {
+            state.schemas.insert(into.name.clone());
+        }
         if let Some(schema) = &into.schema {
-            let folded: Vec<String> = present.iter().map(|schema| schema.to_ascii_lowercase()).collect();
+            let folded: Vec<String> =
+                present.iter().chain(&brought_schemas).map(|schema| schema.to_ascii_lowercase()).collect();
             if !options.create_schema_if_not_exist && !folded.contains(&schema.to_ascii_lowercase()) {
                 return Err("a schema is missing");
             }
@@ -111,10 +147,11 @@ fn plan(before: &State, archive: &Database, options: &Options, aside: Option<&st
         let holder = before.objects.keys().find(|name| **name == into).or_else(|| held.get(&own[0]).copied());
         match holder {
             Some(holder) if *holder != into => return Err("something else has the name"),
-            Some(_) => match options.restore_policy {
+            Some(_) => match *options.restore_policy_by_kind.get(&into.kind).unwrap_or(&options.restore_policy) {
                 Policy::None => return Err("the name is taken"),
                 Policy::Replace => {
                     state.objects.remove(&into);
+                    replaced.push(into.clone());
                 }
                 Policy::Rename => {
                     if into.schema.is_none() {
@@ -138,12 +175,41 @@ fn plan(before: &State, archive: &Database, options: &Options, aside: Option<&st
         arriving.push((into, *object));
     }
     move_aside(&mut state, &renamed);
+    let mut dropped = Vec::new();
+    if options.cascade_foreign_keys {
+        let held: BTreeSet<String> = archive.objects.iter().flat_map(|object| places(&mapped(&object.name))).collect();
+        dropped = put_out_of_sight(before, &mut state, replaced, &held);
+    }
+    let names: BTreeSet<ObjectName> = selected.iter().map(|object| object.name.clone()).collect();
     let mut restored = Vec::new();
     for (into, object) in arriving {
-        state.objects.insert(listed(&into), brought(&object.body, &into, options.ddl_only, &mapped));
+        let body = match &object.body {
+            Body::Document(document) if rights::is_principal(&into.kind) => {
+                &Body::Document(rights::limited(document, &names, options))
+            }
+            body => body,
+        };
+        if let Body::Table(table) = body {
+            let called = physical(into.schema.as_deref(), &into.name);
+            state.subscriptions.remove(&called);
+            if options.restore_subscriptions != Subscriptions::Cancel {
+                let paused = options.restore_subscriptions == Subscriptions::Pause;
+                state.subscriptions.insert(called, table.subscribed(paused, &mapped));
+            }
+        }
+        state.objects.insert(listed(&into), brought(body, &into, options.ddl_only, &mapped));
         restored.push(into);
     }
-    Ok(Done { state, restored, renamed })
+    let mut granted = None;
+    if let Some((who, body)) = rights::granted(before, &restored, options) {
+        if !taken.insert(places(&who)[0].clone()) {
+            return Err("who takes access is restored, too");
+        }
+        state.objects.insert(who.clone(), body);
+        granted = Some(who);
+    }
+    let stays = selected.len() - restored.len();
+    Ok(Done { state, restored, renamed, dropped, kept: stays, granted })
 }
 
 fn select<'a>(archive: &'a Database, options: &Options) -> Result<Vec<&'a Object>, &'static str> {
@@ -153,11 +219,56 @@ fn select<'a>(archive: &'a Database, options: &Options) -> Result<Vec<&'a Object
     if options.select.iter().chain(&options.exclude).any(idle) {
         return Err("a selector fits nothing");
     }
+    let mut asked: BTreeSet<&ObjectName> =
+        archive.objects.iter().filter(|object| fits(&options.select, object)).map(|object| &object.name).collect();
+    while let Some(more) =
+        archive.objects.iter().find(|object| !asked.contains(&object.name) && comes_along(object, &asked, archive))
+    {
+        asked.insert(&more.name);
+    }
     let chosen = |object: &&Object| {
-        (options.select.is_empty() || fits(&options.select, object)) && !fits(&options.exclude, object)
+        (options.select.is_empty() || asked.contains(&object.name)) && !fits(&options.exclude, object)
     };
     let selected: Vec<&Object> = archive.objects.iter().filter(chosen).collect();
     if selected.is_empty() { Err("nothing is left to restore") } else { Ok(selected) }
+}
+
+/// Members come with their role, tables with the graph that is made of them.
+fn comes_along(object: &Object, asked: &BTreeSet<&ObjectName>, archive: &Database) -> bool {
+    let member = || {
+        rights::memberships(&object.body)
+            .iter()
+            .any(|role| asked.contains(&ObjectName::new("role", None, role.as_str())))
+    };
+    let source = |other: &Object| matches!(&other.body, Body::Graph(graph) if graph.sources.contains(&object.name));
+    match object.name.kind.as_str() {
+        "user" | "role" => member(),
+        "table" => archive.objects.iter().any(|other| asked.contains(&other.name) && source(other)),
+        _ => false,
+    }
+}
+
+/// Tables that are not in the backup and refer to one that gives way, and those that refer to these.
+fn put_out_of_sight(
+    before: &State,
+    state: &mut State,
+    replaced: Vec<ObjectName>,
+    held: &BTreeSet<String>,
+) -> Vec<ObjectName> {
+    let mut dropped = Vec::new();
+    let place = |name: &ObjectName| relation(&physical(name.schema.as_deref(), &name.name));
+    let mut gone: BTreeSet<String> = replaced.iter().filter(|name| name.kind == "table").map(place).collect();
+    loop {
+        let refers = |(name, body): &(&ObjectName, &Body)| {
+            let free = !gone.contains(&place(name)) && !held.contains(&place(name));
+            free && matches!(body, Body::Table(table) if table.foreign_keys.iter().any(|key| gone.contains(&place(&key.parent))))
+        };
+        let Some((name, _)) = before.objects.iter().find(refers) else { return dropped };
+        dropped.push(name.clone());
+        gone.insert(place(name));
+        state.objects.remove(name);
+        state.subscriptions.remove(&physical(name.schema.as_deref(), &name.name));
+    }
 }
 
 /// `KIND[,KIND…][:PATTERN]`; a pattern with a dot is held against `schema.name`.
@@ -209,6 +320,10 @@ fn move_aside(state: &mut State, renamed: &[(ObjectName, ObjectName)]) {
     };
     let mut moved = Vec::new();
     for (old, new) in renamed {
+        let called = |name: &ObjectName| physical(name.schema.as_deref(), &name.name);
+        if let Some(subscriptions) = state.subscriptions.remove(&called(old)) {
+            state.subscriptions.insert(called(new), subscriptions);
+        }
         let mut body = state.objects.remove(old).expect("it is there");
         if let Body::Table(table) = &mut body {
             table.foreign_keys.iter_mut().for_each(|key| key.parent = follow(&key.parent));
@@ -258,6 +373,9 @@ impl State {
         let tables = self.tables();
         let mut content: Content =
             tables.iter().map(|(name, (_, table))| (format!("table {name}"), table.lines())).collect();
+        let subscribed =
+            self.subscriptions.iter().filter(|(name, lines)| !lines.is_empty() && tables.contains_key(*name));
+        content.extend(subscribed.map(|(name, lines)| (format!("subscriptions {name}"), lines.clone())));
         for (name, body) in &self.objects {
             let called = physical(name.schema.as_deref(), &name.name);
             match body {

@@ -44,7 +44,12 @@ pub fn name(random: &mut Random) -> String {
 
 /// A name that nothing of `taken` has, whatever its case.
 pub fn fresh(random: &mut Random, taken: impl Fn(&str) -> bool) -> String {
-    let first = name(random);
+    fresh_of(random, name, taken)
+}
+
+/// The same of names that are drawn by `draw`.
+pub fn fresh_of(random: &mut Random, draw: fn(&mut Random) -> String, taken: impl Fn(&str) -> bool) -> String {
+    let first = draw(random);
     if !taken(&first) {
         return first;
     }

@@ -9,8 +9,8 @@ use rusqlite::types::Value as Sqlite;
 use serde_json::Value as Json;
 
 use super::kinds::document::{package, plain};
-use super::kinds::quoted;
 use super::kinds::table::{Value, column_line, foreign_key_line, row_line};
+use super::kinds::{physical, quoted};
 
 /// What is seen, by what it is: lines in an order of their own.
 pub type Content = BTreeMap<String, Vec<String>>;
@@ -39,13 +39,20 @@ pub fn read(path: &Path) -> Content {
 }
 
 /// Tables of unfinished or forgotten work.
-pub fn remains(path: &Path, of: &[&str]) -> Vec<String> {
+pub fn remains(path: &Path, of: &[impl AsRef<str>]) -> Vec<String> {
     if !path.exists() {
         return Vec::new();
     }
     let connection = Connection::open(path).expect("a database");
     let all: Vec<String> = query(&connection, "SELECT name FROM sqlite_schema", |row| row.get(0));
-    all.into_iter().filter(|name| of.iter().any(|prefix| name.starts_with(prefix))).collect()
+    all.into_iter().filter(|name| of.iter().any(|prefix| name.starts_with(prefix.as_ref()))).collect()
+}
+
+/// The number that stands in the names of what a job puts aside.
+pub fn number_of_job(path: &Path, job: &str) -> i64 {
+    let connection = Connection::open(path).expect("a database");
+    let number = "SELECT seq FROM reinstate_jobs WHERE job = ?1";
+    connection.query_row(number, [job], |row| row.get(0)).expect("the job")
 }
 
 fn query<T>(connection: &Connection, sql: &str, read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
@@ -194,6 +201,7 @@ fn documents(connection: &Connection, content: &mut Content) {
         let (kind, schema, name): (String, Option<String>, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
         Ok((row.get(0)?, ObjectName::new(kind, schema.as_deref(), name), row.get(4)?))
     });
+    subscriptions(connection, content);
     for (id, name, definition) in kept {
         let definition: Json = definition.map_or(Json::Null, |text| serde_json::from_str(&text).expect("JSON"));
         let mut lines = if name.kind == "graph" { graph(&definition["document"]) } else { document(&definition) };
@@ -206,6 +214,22 @@ fn documents(connection: &Connection, content: &mut Content) {
         lines.extend(packages.iter().map(|(name, bytes)| package(name, bytes)));
         lines.sort();
         content.insert(format!("{} {}", name.kind, name.qualified()), lines);
+    }
+}
+
+/// What the tables that are there are subscribed to.
+fn subscriptions(connection: &Connection, content: &mut Content) {
+    let sql = "SELECT coalesce(schema, 'main'), name, definition FROM reinstate_objects WHERE state = 'live' AND kind = 'table'";
+    let kept: Vec<(String, String, Option<String>)> =
+        query(connection, sql, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    for (schema, name, definition) in kept {
+        let called = physical(Some(&schema), &name);
+        let definition: Json = definition.map_or(Json::Null, |text| serde_json::from_str(&text).expect("JSON"));
+        let all = definition["document"]["subscriptions"].as_array().cloned().unwrap_or_default();
+        if !all.is_empty() && content.contains_key(&format!("table {called}")) {
+            let lines = all.iter().map(|one| plain(one).to_string()).collect();
+            content.insert(format!("subscriptions {called}"), lines);
+        }
     }
 }
 

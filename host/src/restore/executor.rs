@@ -298,7 +298,8 @@ impl Running {
     /// Rehearses the switch and does it.
     async fn switch(&mut self) -> Result<Report> {
         let steps: Vec<Step> = self.live_steps();
-        if steps.is_empty() && !self.plan.steps.is_empty() {
+        let acts = |step: &Step| step.action != Action::Skip;
+        if steps.is_empty() && self.plan.steps.iter().any(acts) {
             let first = self.report.lock().unwrap_or_else(PoisonError::into_inner).error.clone();
             return Err(first.unwrap_or_else(|| Error::new("restore.object_failed", "No object could be restored")));
         }

@@ -36,6 +36,17 @@ impl Document {
         mapped
     }
 
+    /// Leaves out memberships in roles that are not among these.
+    pub fn forget_others(&mut self, there: &[ObjectName]) {
+        let is_role = |name: &Value| {
+            let role = ObjectName::new("role", None, name.as_str().unwrap_or_default());
+            there.contains(&role)
+        };
+        if let Some(memberships) = self.attributes.get_mut("memberships").and_then(Value::as_array_mut) {
+            memberships.retain(|membership| is_role(&membership["role"]));
+        }
+    }
+
     pub fn lines(&self) -> Vec<String> {
         let mut attributes = plain(&self.attributes);
         // Packages are there by their bytes.
@@ -53,13 +64,14 @@ pub fn package(name: &str, bytes: &[u8]) -> String {
     format!("package {name}: {} bytes, {sum:x}", bytes.len())
 }
 
-/// Names of objects are what says kind, schema and name.
+/// Names of objects are what says schema and name.
 fn map(value: &mut Value, rename: &dyn Fn(&ObjectName) -> ObjectName) {
     match value {
         Value::Array(values) => values.iter_mut().for_each(|value| map(value, rename)),
         Value::Object(members) => {
-            let texts = ["kind", "schema", "name"].map(|member| members.get(member).and_then(Value::as_str));
-            if let [Some(kind), Some(schema), Some(name)] = texts {
+            let texts = ["schema", "name"].map(|member| members.get(member).and_then(Value::as_str));
+            if let [Some(schema), Some(name)] = texts {
+                let kind = members.get("kind").and_then(Value::as_str).unwrap_or("table");
                 let renamed = rename(&ObjectName::new(kind, Some(schema), name));
                 members.insert("schema".to_owned(), renamed.schema.into());
             } else {
@@ -75,11 +87,19 @@ pub fn plain(value: &Value) -> Value {
     match value {
         Value::Array(values) => values.iter().map(plain).collect(),
         Value::Object(members) => {
-            let members = members.iter().map(|(name, value)| (name.clone(), plain(value)));
+            let members = members.iter().map(|(name, value)| (name.clone(), ordered(name, plain(value))));
             members.filter(|(_, value)| !says_nothing(value)).collect::<serde_json::Map<_, _>>().into()
         }
         other => other.clone(),
     }
+}
+
+/// Permissions have no order.
+fn ordered(name: &str, mut value: Value) -> Value {
+    if let Some(permissions) = value.as_array_mut().filter(|_| name == "permissions") {
+        permissions.sort_by_key(ToString::to_string);
+    }
+    value
 }
 
 fn says_nothing(value: &Value) -> bool {

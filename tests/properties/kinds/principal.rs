@@ -41,11 +41,14 @@ fn make(random: &mut Random, database: &Database, name: &ObjectName) -> Option<(
     let tokens = if is_user { random.below(3) } else { 0 };
     let tokens: Vec<_> =
         (0..tokens).map(|at| json!({"id": format!("t{at}"), "hash": "ab12", "description": "läptop"})).collect();
+    let groups = database.of_kind("resource_group");
+    let group = random.any(&groups).filter(|_| is_user).cloned();
     let attributes = json!({
         "login": is_user,
         "password_hash": (is_user && random.chance(70)).then_some(HASH),
         "valid_until": random.chance(10).then_some("2030-01-01T00:00:00Z"),
-        "attributes": if random.chance(20) { json!({"department": "söles"}) } else { json!({}) },
+        "attributes": group.map_or_else(|| if random.chance(20) { json!({"department": "söles"}) } else { json!({}) },
+            |group| json!({"resource_group": group.name})),
         "memberships": memberships,
         "permissions": permissions,
         "tokens": tokens,

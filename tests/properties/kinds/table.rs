@@ -8,6 +8,7 @@ use reinstate::backup::Writer;
 use reinstate::catalog::ObjectName;
 use serde_json::{Value as Json, json};
 
+use super::document::plain;
 use super::{Kind, physical, quoted};
 use crate::properties::database::{Body, Database, Object};
 use crate::properties::names;
@@ -67,8 +68,28 @@ pub struct Index {
     pub condition: Option<String>,
 }
 
+/// A data source that the table gets rows from.
+#[derive(Debug, Clone)]
+pub struct Subscription {
+    pub datasource: ObjectName,
+    pub state: &'static str,
+    /// The data source is called by its name alone, in the table's schema.
+    pub near: bool,
+}
+
+impl Subscription {
+    fn document(&self, datasource: &ObjectName, state: &str) -> Json {
+        let source = match self.near {
+            true => json!(datasource.name),
+            false => json!({"schema": datasource.schema, "name": datasource.name}),
+        };
+        json!({"datasource": source, "state": state, "options": {"topic": "rows ü"}})
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 pub struct Table {
+    pub subscriptions: Vec<Subscription>,
     pub columns: Vec<Column>,
     pub key: Vec<usize>,
     pub automatic: bool,
@@ -276,12 +297,24 @@ impl Table {
             "foreign_keys": self.foreign_keys.iter().map(foreign_key).collect::<Vec<_>>(),
             "indexes": self.indexes.iter().map(index).collect::<Vec<_>>(),
             "last_number": self.last_number,
+            "subscriptions": self.subscriptions.iter()
+                .map(|subscription| subscription.document(&subscription.datasource, subscription.state))
+                .collect::<Vec<_>>(),
             "options": options.iter().filter(|(set, _)| *set).map(|(_, word)| word).collect::<Vec<_>>(),
         });
         if !self.key.is_empty() {
             attributes["primary_key"] = json!({"columns": self.names(&self.key), "automatic": self.automatic});
         }
         attributes
+    }
+
+    /// What a target keeps of the subscriptions; of paused ones, if so.
+    pub fn subscribed(&self, paused: bool, mapped: &dyn Fn(&ObjectName) -> ObjectName) -> Vec<String> {
+        let document = |subscription: &Subscription| {
+            let state = if paused { "paused" } else { subscription.state };
+            plain(&subscription.document(&mapped(&subscription.datasource), state)).to_string()
+        };
+        self.subscriptions.iter().map(document).collect()
     }
 
     /// One more than a column.
@@ -485,6 +518,12 @@ fn finish(random: &mut Random, database: &mut Database) {
         }
         depends.sort();
         depends.dedup();
+        let sources = database.of_kind("datasource");
+        for at in random.some(sources.len(), 20) {
+            let near = sources[at].schema == name.schema && random.chance(50);
+            let state = random.pick(&["running", "failed", "paused"]);
+            table.subscriptions.push(Subscription { datasource: sources[at].clone(), state, near });
+        }
         database.objects[at].depends = depends;
         database.objects[at].body = Body::Table(table);
     }

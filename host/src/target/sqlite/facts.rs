@@ -92,7 +92,11 @@ pub(crate) fn inspect(path: &Path) -> Result<Facts> {
         // A view that was made by hand since takes the place of its document.
         facts.objects.entry(row.name.clone()).or_insert(Existing { fingerprint, ..Existing::default() });
     }
-    facts.schemas.extend(facts.objects.keys().filter_map(|name| name.schema.clone()));
+    let schema = |name: &ObjectName| match name.kind.as_str() {
+        "schema" => Some(name.name.clone()),
+        _ => name.schema.clone(),
+    };
+    facts.schemas.extend(facts.objects.keys().filter_map(schema));
     match present {
         Bookkeeping::Absent => {}
         Bookkeeping::Foreign => facts.health.unsupported_version = Some(store::foreign().to_string()),

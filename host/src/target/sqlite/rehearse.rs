@@ -15,13 +15,14 @@ use super::lease::Lease;
 use super::name::{fold, is_own, is_reserved, physical, quote};
 use super::rewrite::{self, Event};
 use super::snapshot::{Named, Snapshot};
+use super::store;
 
 /// What the switch of these steps would find wrong. The target is afterwards as it was.
 pub(crate) fn rehearse(lease: &mut Lease, job: i64, steps: &[Step]) -> Result<Vec<Finding>> {
     lease.begin()?;
     let findings = exchange::switch(lease, job, steps).and_then(|troubles| {
         if troubles.is_empty() {
-            look(lease, steps)
+            look(lease, job, steps)
         } else {
             Ok(troubles.into_iter().map(exchange::Trouble::into_finding).collect())
         }
@@ -51,16 +52,16 @@ fn finding(code: &str, object: Option<ObjectName>, message: String, fix: &str) -
 /// Tables and views that the steps bring, by folded name.
 type Restored<'a> = HashMap<String, &'a Step>;
 
-fn look(connection: &mut Connection, steps: &[Step]) -> Result<Vec<Finding>> {
+fn look(connection: &mut Connection, job: i64, steps: &[Step]) -> Result<Vec<Finding>> {
     let snapshot = Snapshot::read(connection)?;
+    let rows = store::objects(connection, "job = ?1 AND state = 'live'", [job])?;
+    let tables: HashMap<i64, Vec<String>> = rows.into_iter().map(|row| (row.id, row.tables)).collect();
+    // A user may be called like a view that is there: only what a step staged in the file is its own.
+    let own = |step: &Step| tables.get(&store::staged_id(job, step.id)).cloned().unwrap_or_default();
     let restored: Restored<'_> = steps
         .iter()
         .filter(|step| step.action.restores())
-        .flat_map(|step| {
-            [""].into_iter()
-                .chain(step.tables.iter().map(String::as_str))
-                .map(move |suffix| (fold(&physical(&step.into, suffix)), step))
-        })
+        .flat_map(|step| own(step).into_iter().map(move |suffix| (fold(&physical(&step.into, &suffix)), step)))
         .collect();
     let mut findings = references(connection, &snapshot, &restored)?;
     findings.extend(statements(connection, &snapshot, &restored)?);
