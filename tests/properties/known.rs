@@ -1,14 +1,14 @@
 //! Cases that once went wrong, made by hand: they do not depend on what is generated.
 
 use reinstate::catalog::ObjectName;
-use reinstate::plan::{Options, Policy};
+use reinstate::plan::{Options, Policy, Selector};
 use serde_json::json;
 
 use super::case::{Case, Course, Round};
 use super::change::Change;
 use super::database::{Body, Database, Object};
 use super::kinds::document::Document;
-use super::kinds::table::{Column, Table, Value, Values};
+use super::kinds::table::{Column, ForeignKey, Table, Value, Values};
 
 /// A case, what was wrong with it, and how many of its restores are refused.
 pub struct Known {
@@ -68,7 +68,46 @@ pub fn all() -> Vec<Known> {
             },
             refused: 0,
         },
+        Known {
+            what: "A table of the backup with a dot in its name was put out of sight as if the backup did not hold it",
+            case: Case {
+                rounds: vec![
+                    round(Vec::new(), referring(), Options::default()),
+                    round(
+                        Vec::new(),
+                        referring(),
+                        Options {
+                            select: vec![Selector { kind: "table".to_owned(), pattern: "price".to_owned() }],
+                            cascade_foreign_keys: true,
+                            ..again(Policy::Replace)
+                        },
+                    ),
+                ],
+            },
+            refused: 0,
+        },
     ]
+}
+
+/// A table, and one that refers to it.
+fn referring() -> Database {
+    let (mut parent, mut child) = (table("main", "price"), table("main", "orders.a-b"));
+    child.depends.push(parent.name.clone());
+    if let Body::Table(table) = &mut parent.body {
+        table.key = vec![0];
+        table.columns[0].nullable = false;
+    }
+    if let Body::Table(table) = &mut child.body {
+        table.foreign_keys.push(ForeignKey {
+            columns: vec![0],
+            parent: parent.name.clone(),
+            references: vec!["code".to_owned()],
+            on_update: "NO ACTION",
+            on_delete: "NO ACTION",
+            deferred: false,
+        });
+    }
+    archive(vec![parent, child])
 }
 
 fn round(changes: Vec<Change>, archive: Database, options: Options) -> Round {

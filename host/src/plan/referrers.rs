@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use crate::catalog::{Catalog, ObjectName};
 use crate::facts::{Existing, Facts};
 
-use super::names::mapped;
+use super::names::{Key, Naming, mapped};
 use super::{Action, Options, Step};
 
 /// A table of the target, and the one that gives way to which its foreign keys refer.
@@ -24,8 +24,11 @@ pub(crate) fn referrers<'a>(
     options: &Options,
     through: bool,
 ) -> Vec<Referrer<'a>> {
-    let held: HashSet<ObjectName> =
+    // As the target takes names for the same: a file calls `a.b` of the schema main `b` of the schema `a`.
+    let naming = Naming::of(&facts.info.dialect);
+    let names: Vec<ObjectName> =
         catalog.objects.iter().map(|object| mapped(&object.name, &options.target_schema_map)).collect();
+    let held: HashSet<Key<'_>> = names.iter().map(|name| naming.key(name)).collect();
     let mut known: HashSet<&ObjectName> =
         steps.iter().filter(|step| step.action != Action::Skip).map(|step| &step.into).collect();
     let gives_way = |step: &&Step| matches!(step.action, Action::Replace | Action::Drop);
@@ -33,7 +36,7 @@ pub(crate) fn referrers<'a>(
         steps.iter().filter(gives_way).filter_map(|step| facts.objects.get_key_value(&step.into)).collect();
     let mut found = BTreeMap::new();
     while let Some((to, existing)) = open.pop_front() {
-        for table in existing.referrers.iter().filter(|table| !held.contains(table)) {
+        for table in existing.referrers.iter().filter(|table| !held.contains(&naming.key(table))) {
             if let Some(entry) = facts.objects.get_key_value(table).filter(|_| known.insert(table)) {
                 found.insert(entry.0, to);
                 // What refers to a table that goes, goes too.
