@@ -6,13 +6,13 @@
 pub mod name;
 pub mod finding;
 pub mod error;
+pub mod text;
 pub mod cancel;
 pub mod failpoint;
 pub mod source;
 pub mod repository;
 pub mod archive;
 pub mod catalog;
-pub mod text;
 pub mod selector;
 pub(crate) mod sql;
 pub mod facts;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use crate::catalog::ObjectName;
+use crate::name::ObjectName;
 
 /// Whether a terminal would act on the character instead of showing it, or show what follows in another order.
 fn is_unsafe(c: char) -> bool {

@@ -34,7 +34,7 @@ pub fn all() -> Vec<Known> {
                     round(Vec::new(), dotted(), again(Policy::Rename)),
                 ],
             },
-            refused: 3,
+            refused: 1,
         },
         Known {
             what: "A restore whose steps all stay as they are failed",

@@ -271,12 +271,16 @@ fn put_out_of_sight(
     }
 }
 
-/// `KIND[,KIND…][:PATTERN]`; a pattern with a dot is held against `schema.name`.
+/// `KIND[,KIND…][:PATTERN]`; a pattern with a dot is held against `schema.name`, and `schema.*` against schemas.
 fn selects(selector: &Selector, name: &ObjectName) -> bool {
     let full =
         name.schema.as_ref().filter(|_| selector.pattern.contains('.')).map(|schema| format!("{schema}.{}", name.name));
     let kind = selector.kind.split(',').any(|kind| like(kind.as_bytes(), name.kind.as_bytes()));
-    kind && like(selector.pattern.as_bytes(), full.as_deref().unwrap_or(&name.name).as_bytes())
+    // Everything in a schema is the schema itself, too.
+    let whole = selector.pattern.strip_suffix(".*").filter(|_| name.kind == "schema");
+    let fits = |pattern: &str, text: &str| like(pattern.as_bytes(), text.as_bytes());
+    kind && (fits(&selector.pattern, full.as_deref().unwrap_or(&name.name))
+        || whole.is_some_and(|schema| fits(schema, &name.name)))
 }
 
 /// `*` and `?`, the latter only ever used for one byte here.
