@@ -18,6 +18,7 @@ impl Drop for Server {
 }
 
 /// The server that `tests/run` installs; none where tests are run by hand without it.
+#[expect(clippy::print_stdout, reason = "Whoever runs the tests by hand is told what was not run")]
 fn server() -> Option<Server> {
     let Ok(program) = std::env::var("REINSTATE_TEST_MOTO") else {
         assert!(std::env::var_os("CI").is_none(), "tests/run installs moto_server and names it in REINSTATE_TEST_MOTO");

@@ -55,7 +55,7 @@ fn is_sealed(value: &Value) -> bool {
 fn is_secret(option: &str) -> bool {
     let name = option.to_ascii_lowercase().replace(['.', '-'], "_");
     let ends = |end: &&str| name.strip_suffix(*end).is_some_and(|rest| rest.is_empty() || rest.ends_with('_'));
-    NAMES.iter().any(|end| ends(&end))
+    NAMES.iter().any(ends)
 }
 
 /// A file of the database's file system, which holds the secret in the secret's place; or nothing.

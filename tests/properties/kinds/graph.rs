@@ -30,7 +30,7 @@ fn make(random: &mut Random, database: &Database, _: &ObjectName) -> Option<(Vec
     let edges = if number == 0 { 0 } else { random.below(12) };
     let mut end = || Value::Integer(random.below(number.max(1)) as i64);
     let edges = (0..edges).map(|_| vec![end(), end()]).collect();
-    let directed = nodes.len() % 2 == 0;
+    let directed = nodes.len().is_multiple_of(2);
     Some((sources.clone(), Body::Graph(Graph { directed, sources, nodes, edges })))
 }
 

@@ -464,7 +464,7 @@ fn finish(random: &mut Random, database: &mut Database) {
             let name = names::fresh(random, |name| table.has(name));
             let stored = random.chance(50);
             let declared = if table.strict { "INTEGER" } else { "" };
-            let values = if table.strict { Values::Integer } else { Values::Integer };
+            let values = Values::Integer;
             table.columns.push(Column {
                 name,
                 values,

@@ -138,7 +138,7 @@ fn is_verifier(text: &str) -> bool {
     };
     let letters = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'));
     let base64 = |text: &str| {
-        text.len() % 4 == 0
+        text.len().is_multiple_of(4)
             && letters(text.strip_suffix('=').map_or(text, |text| text.strip_suffix('=').unwrap_or(text)))
     };
     let key = |text: &str| text.len() == 44 && !text.ends_with("==") && text.strip_suffix('=').is_some_and(letters);
