@@ -120,23 +120,10 @@ fn create_file(create: CreateArgs, json: bool) -> Result<u8> {
     let archive = snapshot::create_file(target.as_ref(), &output, &options)?;
     if json {
         value(&archive);
-    } else if options.dry_run {
-        measured(&archive, &output);
     } else {
-        written(&archive, &output);
+        written(if options.dry_run { "Would write" } else { "Wrote" }, &archive, &output);
     }
     Ok(0)
-}
-
-fn measured(archive: &Written, output: &Path) {
-    line(&format!(
-        "Would write {}: {}, {}, {} in {}",
-        output.display(),
-        counted(archive.objects, "object"),
-        counted(archive.rows, "row"),
-        bytes(archive.bytes),
-        bytes(archive.archive_bytes)
-    ));
 }
 
 fn create_snapshot(create: &CreateArgs, to: &str, json: bool) -> Result<u8> {

@@ -180,7 +180,7 @@ fn pack_directory(directory: &Path, output: &Path, schema: Option<String>, namin
     if json {
         value(&packed);
     } else {
-        written(&packed.written, output);
+        written("Wrote", &packed.written, output);
         for file in &packed.ignored {
             line(&format!("Left out: {}", escape(file)));
         }
@@ -195,9 +195,9 @@ pub(super) fn short_name(location: &str) -> String {
     Path::new(path).file_stem().map_or_else(|| path.to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
-pub(super) fn written(archive: &Written, output: &Path) {
+pub(super) fn written(verb: &str, archive: &Written, output: &Path) {
     line(&format!(
-        "Wrote {}: {}, {}, {} in {}",
+        "{verb} {}: {}, {}, {} in {}",
         output.display(),
         counted(archive.objects, "object"),
         counted(archive.rows, "row"),

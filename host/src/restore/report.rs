@@ -239,7 +239,10 @@ fn insert(objects: &mut BTreeMap<String, String>, object: &ObjectName) {
             objects.insert(with_kind(&object.kind), object.kind.clone());
         }
         None => {
-            let others = objects.iter().any(|(key, kind)| *key == with_kind(kind));
+            // Only the keys that begin so are looked at: this runs once for each of many objects.
+            let begin = format!("{name} (");
+            let mut like = objects.range(begin.clone()..).take_while(|(key, _)| key.starts_with(&begin));
+            let others = like.any(|(key, kind)| *key == with_kind(kind));
             objects.insert(if others { with_kind(&object.kind) } else { name }, object.kind.clone());
         }
     }
