@@ -3,9 +3,12 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::value::RawValue;
 
+use crate::cancel::Cancel;
 use crate::catalog::manifest;
 use crate::catalog::{Backup, Digest, Entry, Object, ObjectName, Totals};
 use crate::error::{Error, Result};
@@ -52,6 +55,18 @@ pub struct Writer {
     names: HashSet<ObjectName>,
     /// Whether the object that was started last is taken.
     taken: bool,
+    watch: Watch,
+}
+
+/// Who watches while an archive is written, and how it is stopped.
+#[derive(Debug, Clone, Default)]
+pub struct Watch {
+    /// Stops it at the next piece of an entry.
+    pub cancel: Cancel,
+    /// Rows of the entries that were written.
+    pub rows: Arc<AtomicU64>,
+    /// Bytes of the entries so far.
+    pub bytes: Arc<AtomicU64>,
 }
 
 impl Writer {
@@ -67,7 +82,14 @@ impl Writer {
 
     fn to(destination: Destination) -> Self {
         let (objects, names) = (Vec::new(), HashSet::new());
-        Self { destination, filter: Filter::default(), objects, names, taken: false }
+        Self { destination, filter: Filter::default(), objects, names, taken: false, watch: Watch::default() }
+    }
+
+    /// Is watched by `watch`; said before the first object.
+    #[must_use]
+    pub fn watched(mut self, watch: Watch) -> Self {
+        self.watch = watch;
+        self
     }
 
     /// Takes only what the filter lets through; said before the first object.
@@ -75,6 +97,11 @@ impl Writer {
     pub fn filtered(mut self, filter: Filter) -> Self {
         self.filter = filter;
         self
+    }
+
+    /// The error of a writer that was stopped.
+    pub(crate) fn stopped(&self) -> Option<Error> {
+        self.watch.cancel.check().err()
     }
 
     /// Whether the object will be taken; what is not can be left unread.
@@ -89,6 +116,7 @@ impl Writer {
 
     /// Starts the next object.
     pub fn object(&mut self, name: ObjectName, depends: Vec<ObjectName>) -> Result<()> {
+        self.watch.cancel.check()?;
         for name in depends.iter().chain([&name]) {
             manifest::check_name(name).map_err(|reason| Error::new("pack.bad_input", reason))?;
         }
@@ -223,8 +251,10 @@ enum EntryTarget {
 impl EntryWriter<'_> {
     /// Ends the entry; `rows` where rows are what it holds.
     pub fn finish(mut self, rows: Option<u64>) -> Result<()> {
+        self.writer.watch.cancel.check()?;
         let Some((bytes, sha256)) = self.end().map_err(|error| error.entry(&self.path))? else { return Ok(()) };
         let Self { writer, path, form, .. } = self;
+        writer.watch.rows.fetch_add(rows.unwrap_or_default(), Ordering::Relaxed);
         let object = writer.objects.last_mut().ok_or_else(no_object)?;
         object.entries.push(Entry { path, form, bytes, rows, sha256: Some(sha256), stored: None });
         Ok(())
@@ -251,6 +281,10 @@ impl EntryWriter<'_> {
 
 impl Write for EntryWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.writer.watch.cancel.is_cancelled() {
+            return Err(io::Error::other("it was stopped"));
+        }
+        self.writer.watch.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         match (&mut self.target, &mut self.writer.destination) {
             (EntryTarget::File { frame, failed }, Destination::File(file)) => {
                 let written = file.write(frame, bytes);

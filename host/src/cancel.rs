@@ -23,7 +23,7 @@ impl Cancel {
     /// Fails with `restore.cancelled` once it was asked.
     pub fn check(&self) -> Result<()> {
         if self.is_cancelled() {
-            return Err(Error::new("restore.cancelled", "The restore was stopped"));
+            return Err(Error::new("restore.cancelled", "The job was stopped"));
         }
         Ok(())
     }

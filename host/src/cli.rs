@@ -16,6 +16,7 @@ mod output;
 mod progress;
 mod repositories;
 mod restoring;
+mod serving;
 
 use args::Cli;
 

@@ -24,6 +24,7 @@ pub mod snapshot;
 pub mod check;
 pub mod plugin;
 pub mod restore;
+pub mod server;
 pub mod cli;
 
 pub use error::{Error, Result};

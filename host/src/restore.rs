@@ -29,7 +29,7 @@ mod width;
 
 pub use advice::before_start as advise_before_start;
 pub use event::{Event, Watch};
-pub use job::find as find_job;
+pub use job::{find as find_job, name as new_job_name};
 pub use report::{Report, ReportedFinding, Status};
 pub use response::Response;
 
@@ -102,8 +102,8 @@ pub async fn apply(restore: &Restore, plan: &Plan, watch: &Watch) -> Report {
     let given_up = Cancel::default();
     let _guard = CancelOnDrop(given_up.clone());
     let started = {
-        let (restore, plan, watch) = (restore.clone(), plan.clone(), watch.cancel.clone());
-        blocking(move || start(&restore, plan, &[given_up, watch])).await
+        let (restore, plan, watch) = (restore.clone(), plan.clone(), watch.clone());
+        blocking(move || start(&restore, plan, watch.job, &[given_up, watch.cancel])).await
     };
     run(restore, started, watch).await
 }
@@ -143,7 +143,7 @@ async fn run(restore: &Restore, started: Result<Start>, watch: &Watch) -> Report
 }
 
 /// Opens a stage, unless one of the flags says before that nobody wants it any more.
-fn start(restore: &Restore, saved: Plan, stops: &[Cancel]) -> Result<Start> {
+fn start(restore: &Restore, saved: Plan, job: Option<String>, stops: &[Cancel]) -> Result<Start> {
     let prepared = Prepared::read(restore, &saved.options, None)?;
     let adopted = plan::adopt(saved, &prepared.plan)?;
     let views = prepared.views(&adopted);
@@ -153,7 +153,8 @@ fn start(restore: &Restore, saved: Plan, stops: &[Cancel]) -> Result<Start> {
         Ok(checked) => checked,
         Err(refused) => return Ok(Start::Refused(refused)),
     };
-    let record = job::record(&checked, &restore.archive.location(), &restore.host.settings)?;
+    let name = job.map_or_else(job::name, Ok)?;
+    let record = job::record(name, &checked, &restore.archive.location(), &restore.host.settings)?;
     stops.iter().try_for_each(Cancel::check)?;
     let stage = restore.target.begin(&record)?;
     Ok(Start::Ready(Box::new(executor::Execution::new(restore, checked, views, surroundings, stage, connections)?)))

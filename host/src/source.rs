@@ -1,7 +1,10 @@
 //! Where archives are.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
 
 /// The place of an archive: a path, `-` for standard input (a file of that name is `./-`), or a snapshot in a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +47,55 @@ impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Credentials({} hidden)", self.0.len())
     }
+}
+
+/// What the settings of stores' clients begin with.
+const PREFIXES: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
+
+impl Credentials {
+    /// Those of these variables that are about stores.
+    pub fn among(variables: impl Iterator<Item = (String, String)>) -> Self {
+        Self(variables.filter(|(name, _)| is_setting(name)).collect())
+    }
+
+    /// Reads a file of lines `KEY=VALUE` that nobody else can read. Fails with `usage`.
+    pub fn read(path: &Path) -> Result<Self> {
+        let mut pairs = Vec::new();
+        for (number, line) in secret(path)?.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let pair = line.split_once('=').filter(|(name, _)| is_setting(name.trim()));
+            let Some((name, value)) = pair else {
+                // What is in the line may be a secret.
+                let message = format!(
+                    "Line {} of {} is not KEY=VALUE with a key that begins with AWS_, GOOGLE_ or AZURE_",
+                    number + 1,
+                    path.display()
+                );
+                return Err(Error::new("usage", message));
+            };
+            pairs.push((name.trim().to_owned(), value.trim().trim_matches('"').to_owned()));
+        }
+        Ok(Self(pairs))
+    }
+}
+
+fn is_setting(name: &str) -> bool {
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The text of a file that others must not read. Fails with `usage`.
+pub fn secret(path: &Path) -> Result<String> {
+    let failed = |error: std::io::Error| Error::new("usage", format!("{} cannot be read: {error}", path.display()));
+    let about = std::fs::metadata(path).map_err(failed)?;
+    if about.mode() & 0o077 != 0 {
+        let shown = path.display();
+        let message = format!("{shown} can be read by others, and holds secrets; `chmod 600 {shown}` mends that");
+        return Err(Error::new("usage", message));
+    }
+    std::fs::read_to_string(path).map_err(failed)
 }
 
 impl From<&str> for Location {

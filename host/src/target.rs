@@ -4,6 +4,8 @@
 //! [`Stage`] and [`Work`] for its own system and hands it to [`crate::plan()`] and [`crate::apply()`].
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,8 @@ use crate::backup::Writer;
 use crate::catalog::ObjectName;
 use crate::error::{Error, Result};
 use crate::plan::{Finding, Step};
+
+use crate::text::escape;
 
 pub use crate::facts::{Existing, Facts, Health, TargetInfo};
 
@@ -201,6 +205,26 @@ pub trait Stage: Send + Sync {
     /// Removes the stage, keeps the job's record as failed with this report, and gives the lock back. A target that the job itself had
     /// created is removed, and the record with it.
     fn fail(self: Box<Self>, report: &str) -> Result<()>;
+}
+
+/// The target at that place: `sqlite:PATH`, or `postgres://…` with what `libpq` would take from the environment.
+///
+/// Fails with `usage` where there can be none.
+pub fn open(location: &str, environment: &postgres::Environment) -> Result<Arc<dyn Target>> {
+    match location.split_once(':') {
+        Some(("sqlite", path)) if !path.is_empty() => Ok(Arc::new(sqlite::SqliteTarget::new(Path::new(path))?)),
+        Some(("postgres" | "postgresql", _)) => {
+            let settings = postgres::Settings::resolve(location, environment)?;
+            Ok(Arc::new(postgres::PostgresTarget::new(settings)))
+        }
+        // What was written is not repeated: it may be a URL with a password.
+        other => {
+            let scheme = other.map_or_else(String::new, |(scheme, _)| format!(" `{}:`", escape(scheme)));
+            let message =
+                format!("There is no kind of target{scheme}; targets are written sqlite:PATH or postgres://…");
+            Err(Error::new("usage", message))
+        }
+    }
 }
 
 fn unsupported<T>(capability: &str) -> Result<T> {

@@ -121,6 +121,14 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: RepositoryCommand,
     },
+    /// Serve jobs over HTTP: an API, a console, and the APIs that clients of other systems talk to
+    Serve(super::serving::ServeArgs),
+    /// Hash a password from standard input, or make a token, for the server's configuration
+    HashPassword {
+        /// Make a token instead
+        #[arg(long)]
+        token: bool,
+    },
     /// List the jobs that a target knows
     Jobs {
         #[command(flatten)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::ValueEnum as _;
 use serde_json::json;
 
-use crate::backup::Written;
+use crate::backup::Watch;
 use crate::error::{Error, Result};
 use crate::repository::{Alteration, BackupDocument, BackupType, Change, NewSnapshot, Repository, Stored, Summary};
 use crate::snapshot::{self, FileOptions};
@@ -117,7 +117,7 @@ fn create_file(create: CreateArgs, json: bool) -> Result<u8> {
         ddl_only: create.ddl_only,
         dry_run: create.dry_run,
     };
-    let archive = snapshot::create_file(target.as_ref(), &output, &options)?;
+    let archive = snapshot::create_file(target.as_ref(), &output, &options, &Watch::default())?;
     if json {
         value(&archive);
     } else {
@@ -155,7 +155,7 @@ fn create_snapshot(create: &CreateArgs, to: &str, json: bool) -> Result<u8> {
         place.url = folder.path().display().to_string();
     }
     let repository = Repository::create(&place)?;
-    let written = snapshot::create(target.as_ref(), &repository, name, &wanted)?;
+    let written = snapshot::create(target.as_ref(), &repository, name, &wanted, &Watch::default())?;
     if json {
         value(&written);
     } else if let Some(stored) = &written.stored {

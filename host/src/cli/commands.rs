@@ -19,7 +19,7 @@ use super::args::{Cli, Command, Naming, PluginArgs, PluginCommand, ReadArgs};
 use super::output::{error, explain, line, value};
 use crate::text::{bytes, count, counted, escape, quote};
 
-use super::{backups, environment, restoring};
+use super::{backups, environment, restoring, serving};
 
 /// Runs one command; returns the exit status.
 pub(super) async fn run(cli: Cli) -> u8 {
@@ -45,6 +45,8 @@ pub(super) async fn run(cli: Cli) -> u8 {
         }
         Command::Backup { command } => waiting(|| backups::backup(command, json)).map_err(nothing_restored),
         Command::Repository { command } => waiting(|| backups::repository(command, json)).map_err(nothing_restored),
+        Command::Serve(args) => serving::serve(args, json).await.map_err(nothing_restored),
+        Command::HashPassword { token } => serving::hash(token, json).map_err(nothing_restored),
         Command::Jobs { into } => waiting(|| jobs(&into.location()?, json)),
         Command::Abort { job, into } => waiting(|| abort(&job, &into.location()?, json)),
         Command::Undo { job, into } => waiting(|| undo(&job, &into.location()?, json)),

@@ -8,29 +8,23 @@ use crate::archive::{Archive, OpenOptions};
 use crate::error::{Error, Result};
 use crate::plugin::{Limits, PluginOptions};
 use crate::restore::Settings;
-use crate::target::Target;
-use crate::target::postgres::{self, PostgresTarget};
-use crate::target::sqlite::SqliteTarget;
-use crate::text::escape;
+use crate::source::Credentials;
+use crate::target::{self, Target, postgres};
 
 use super::args::{PluginArgs, ReadArgs};
 
 /// The target of `--into` or `--from`.
 pub(super) fn target(location: &str) -> Result<Arc<dyn Target>> {
-    match location.split_once(':') {
-        Some(("sqlite", path)) if !path.is_empty() => Ok(Arc::new(SqliteTarget::new(Path::new(path))?)),
-        Some(("postgres" | "postgresql", _)) => {
-            let settings = postgres::Settings::resolve(location, &postgres_environment())?;
-            Ok(Arc::new(PostgresTarget::new(settings)))
-        }
-        // What was written is not repeated: it may be a URL with a password.
-        other => {
-            let scheme = other.map_or_else(String::new, |(scheme, _)| format!(" `{}:`", escape(scheme)));
-            let message =
-                format!("There is no kind of target{scheme}; targets are written sqlite:PATH or postgres://…");
-            Err(Error::new("usage", message).next("reinstate help"))
-        }
-    }
+    target::open(location, &postgres()).map_err(|error| error.next("reinstate help"))
+}
+
+/// What the environment says of stores.
+pub(super) fn credentials() -> Credentials {
+    Credentials::among(variables())
+}
+
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// A target's location as it may be shown: without what could be a password. `TARGET` where it cannot be understood.
@@ -42,11 +36,8 @@ pub(super) fn shown(location: &str) -> String {
 }
 
 /// What `libpq` reads of a process's surroundings.
-fn postgres_environment() -> postgres::Environment {
-    let variables = std::env::vars_os().filter_map(|(name, value)| {
-        let name = name.into_string().ok().filter(|name| name.starts_with("PG"))?;
-        Some((name, value.into_string().ok()?))
-    });
+pub(super) fn postgres() -> postgres::Environment {
+    let variables = variables().filter(|(name, _)| name.starts_with("PG"));
     postgres::Environment { variables: variables.collect(), home: std::env::home_dir(), user: user() }
 }
 
@@ -98,7 +89,7 @@ impl PluginArgs {
 }
 
 /// Where compiled plugins are kept: the user's cache folder; nowhere when there is none.
-fn cache() -> Option<PathBuf> {
+pub(super) fn cache() -> Option<PathBuf> {
     let base = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
     Some(base.join("reinstate"))
 }

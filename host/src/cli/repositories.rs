@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -13,10 +12,7 @@ use crate::source::{Credentials, Location, Place, SnapshotAt};
 use crate::text::quote;
 
 use super::args::RepositoryArgs;
-use super::environment::absolute;
-
-/// What the variables of stores begin with.
-const PREFIXES: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
+use super::environment::{self, absolute};
 
 /// The file that names repositories.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -128,31 +124,10 @@ impl RepositoryArgs {
 
     /// What the environment says of stores, or the file in its place.
     fn credentials(&self) -> Result<Credentials> {
-        let known = |name: &str| PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-        let Some(path) = &self.credentials else {
-            let variables = std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-            return Ok(Credentials(variables.filter(|(name, _)| known(name)).collect()));
-        };
-        let mut pairs = Vec::new();
-        for (number, line) in secret(path)?.lines().enumerate() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let pair = line.split_once('=').filter(|(name, _)| known(name.trim()));
-            let Some((name, value)) = pair else {
-                // What is in the line may be a secret.
-                let message = format!(
-                    "Line {} of {} is not KEY=VALUE with a key that begins with AWS_, GOOGLE_ or AZURE_",
-                    number + 1,
-                    path.display()
-                );
-                return Err(Error::new("usage", message));
-            };
-            pairs.push((name.trim().to_owned(), value.trim().trim_matches('"').to_owned()));
+        match &self.credentials {
+            Some(path) => Credentials::read(path),
+            None => Ok(environment::credentials()),
         }
-        Ok(Credentials(pairs))
     }
 
     /// The repositories that the user has named.
@@ -215,18 +190,6 @@ pub(super) fn add(name: &str, url: &str, repositories: &RepositoryArgs) -> Resul
         Ok(())
     })?;
     Ok(url)
-}
-
-/// The text of a file that others must not read.
-fn secret(path: &Path) -> Result<String> {
-    let failed = |error: std::io::Error| Error::new("usage", format!("{} cannot be read: {error}", path.display()));
-    let about = std::fs::metadata(path).map_err(failed)?;
-    if about.mode() & 0o077 != 0 {
-        let shown = path.display();
-        let message = format!("{shown} can be read by others, and holds secrets; `chmod 600 {shown}` mends that");
-        return Err(Error::new("usage", message));
-    }
-    std::fs::read_to_string(path).map_err(failed)
 }
 
 fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> Error {

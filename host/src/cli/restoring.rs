@@ -187,6 +187,7 @@ async fn carry_out(restore: &Restore, job: Job<'_>, json: bool) -> Report {
     let watch = Watch {
         observer: if json { Arc::new(|_| ()) } else { Arc::new(move |event| shown.show(event)) },
         cancel: cancel.clone(),
+        job: None,
     };
     // From here on, before the job is recorded: a signal that came first would leave it without a word.
     let mut caught = Signals::catch();

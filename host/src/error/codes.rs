@@ -114,11 +114,25 @@ pub const ALL: &[(&str, Kind, &str)] = &[
     ("repository.not_allowed", Refused, "The rules of backups do not allow that change"),
     ("repository.not_found", Refused, "The repository holds no such backup or snapshot"),
     ("repository.read_only", Refused, "The repository can only be read"),
+    ("request.bad_media_type", Usage, "The request's body is of a type that is not understood here"),
+    ("request.bad_method", Usage, "The path knows no such method"),
+    ("request.forbidden", Refused, "Who asks may not do that"),
+    ("request.key_reused", Refused, "An idempotency key was used for another request"),
+    ("request.not_found", Refused, "There is nothing of that name"),
+    ("request.throttled", Refused, "Too many requests, or too many failed sign-ins"),
+    ("request.timeout", Refused, "The request came too slowly"),
+    ("request.too_large", Usage, "The request is larger than a limit allows"),
+    ("request.unauthorized", Refused, "Who asks was not recognised"),
     ("restore.cancelled", Interrupted, "The operator stopped the restore"),
     ("restore.dependency_failed", Failed, "An object that this one needs could not be restored"),
     ("restore.object_failed", Failed, "An object could not be restored"),
     ("restore.part_failed", Stopped, "An earlier part of the same object did not commit"),
     ("restore.refused", Refused, "Preconditions are not met"),
+    ("server.bad_config", Usage, "The server's configuration cannot be used"),
+    ("server.no_port", Refused, "The server's port cannot be listened on"),
+    ("server.notify", Failed, "Nobody could be told of a job"),
+    ("server.stopping", Refused, "The server is being stopped"),
+    ("server.store", Stopped, "The server's store of jobs could not be read or written"),
     ("sql.not_allowed", Failed, "A statement would reach outside the stage, and was not allowed to"),
     ("target.bad_definition", Failed, "The target does not take the definition"),
     ("target.bad_value", Failed, "The target cannot keep a value as it is"),
@@ -157,6 +171,14 @@ pub fn kind(code: &str) -> Kind {
     match ALL.binary_search_by(|(known, ..)| (*known).cmp(code)) {
         Ok(at) => ALL[at].1,
         Err(_) => Kind::Failed,
+    }
+}
+
+/// What `code` means, in a sentence; for a plugin's own code that it is one.
+pub fn meaning(code: &str) -> &'static str {
+    match ALL.binary_search_by(|(known, ..)| (*known).cmp(code)) {
+        Ok(at) => ALL[at].2,
+        Err(_) => "A plugin's own error",
     }
 }
 

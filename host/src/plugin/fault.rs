@@ -55,7 +55,7 @@ fn stopped(stop: Stop, state: &State) -> Error {
     let who = &state.who;
     let doing = state.phase;
     match stop {
-        Stop::Cancelled => Error::new("restore.cancelled", "The restore was stopped"),
+        Stop::Cancelled => Error::new("restore.cancelled", "The job was stopped"),
         Stop::Deadline => {
             let seconds = state.limits.deadline.as_secs_f64();
             Error::new("plugin.deadline", format!("{who} made no progress for {seconds} s while it {doing}"))

@@ -76,11 +76,13 @@ pub struct Watch {
     pub observer: Arc<dyn Fn(&Event) + Send + Sync>,
     /// Stops the job at the next safe place.
     pub cancel: Cancel,
+    /// What the job is to be called, by [`super::new_job_name`]; a new name where absent.
+    pub job: Option<String>,
 }
 
 impl Default for Watch {
     fn default() -> Self {
-        Self { observer: Arc::new(|_| ()), cancel: Cancel::default() }
+        Self { observer: Arc::new(|_| ()), cancel: Cancel::default(), job: None }
     }
 }
 
@@ -90,6 +92,6 @@ impl Watch {
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
         // A receiver that was dropped does not want the events any more.
         let observer = Arc::new(move |event: &Event| drop(sender.send(event.clone())));
-        (Self { observer, cancel: Cancel::default() }, receiver)
+        (Self { observer, ..Self::default() }, receiver)
     }
 }

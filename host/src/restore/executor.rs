@@ -122,6 +122,7 @@ fn listening(watch: &Watch, report: &Arc<Mutex<Report>>) -> Watch {
             observer(event);
         }),
         cancel: watch.cancel.clone(),
+        job: watch.job.clone(),
     }
 }
 
@@ -382,7 +383,7 @@ fn stop(stopped: &mut Option<Error>, error: Error, cancel: &Cancel) {
 }
 
 fn cancelled() -> Error {
-    Error::new("restore.cancelled", "The restore was stopped")
+    Error::new("restore.cancelled", "The job was stopped")
 }
 
 /// The next task that ends; meanwhile passes the operator's wish to stop on to the tasks, and to the target what keeps them waiting.

@@ -10,10 +10,10 @@ use super::Settings;
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// The record of a job that is about to begin.
-pub(super) fn record(checked: &CheckedPlan, archive: &str, settings: &Settings) -> Result<Job> {
+pub(super) fn record(name: String, checked: &CheckedPlan, archive: &str, settings: &Settings) -> Result<Job> {
     let plan = checked.plan();
     Ok(Job {
-        job: name()?,
+        job: name,
         status: JobStatus::Running,
         started: jiff::Timestamp::now().to_string(),
         ended: None,
@@ -27,7 +27,8 @@ pub(super) fn record(checked: &CheckedPlan, archive: &str, settings: &Settings) 
     })
 }
 
-fn name() -> Result<String> {
+/// A name for a job: `r-` and twelve letters and digits.
+pub fn name() -> Result<String> {
     let mut bytes = [0; 12];
     getrandom::fill(&mut bytes)
         .map_err(|error| Error::new("host.io", format!("The system gives no random bytes: {error}")))?;

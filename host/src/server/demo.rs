@@ -1,0 +1,117 @@
+//! A small real repository and an embedded target, so that a newcomer sees the server work with one command.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use crate::archive::Archive;
+use crate::backup::Watch;
+use crate::error::{Error, Result};
+use crate::plan::Options;
+use crate::repository::{NewSnapshot, Repository};
+use crate::restore::{self, Restore};
+use crate::snapshot::{self, FileOptions};
+use crate::source::Location;
+use crate::target::sqlite::SqliteTarget;
+
+use super::Server;
+use super::config::{Config, Docspace, Kinetica, RepositoryAt, Role, TargetAt, User};
+use super::identity::{hash_password, token_hash};
+
+/// What the demonstration's database holds.
+const SOURCE: &str = include_str!("demo/sales.sql");
+/// The administrator,
+const USER: &str = "admin";
+/// with a password
+const PASSWORD: &str = "secret";
+/// and a token, which everybody knows: a demonstration is for one's own machine.
+const TOKEN: &str = "sk-secret";
+const BACKUP: &str = "nightly";
+const SCHEMA: &str = "sales";
+const REPOSITORY: &str = "demo";
+const TARGET: &str = "live";
+
+/// Makes what is missing of the demonstration in the folder, and the configuration for it.
+pub fn prepare(state: &Path) -> Result<Config> {
+    let folder = |name: &str| {
+        let path = state.join(name);
+        std::fs::create_dir_all(&path).map_err(|error| {
+            Error::new("server.bad_config", format!("The folder {} cannot be made: {error}", path.display()))
+        })?;
+        Ok::<_, Error>(path)
+    };
+    let (repository, backups) = (folder("repository")?, folder("backups")?);
+    let url = |path: &Path| path.to_string_lossy().into_owned();
+    let user = User {
+        password: Some(hash_password(PASSWORD)?),
+        tokens: vec![token_hash(TOKEN)],
+        role: Role::Admin,
+        repositories: None,
+        targets: None,
+        kinds: None,
+    };
+    let stores = ["backup_src", "backup_sink"].map(|name| (name.to_owned(), REPOSITORY.to_owned()));
+    Ok(Config {
+        state: state.to_owned(),
+        targets: BTreeMap::from([(
+            TARGET.to_owned(),
+            TargetAt { url: format!("sqlite:{}", state.join("live.sqlite").display()) },
+        )]),
+        repositories: BTreeMap::from([(
+            REPOSITORY.to_owned(),
+            RepositoryAt { url: url(&repository), credentials: None },
+        )]),
+        users: BTreeMap::from([(USER.to_owned(), user)]),
+        kinetica: Some(Kinetica { target: TARGET.to_owned(), stores: stores.into() }),
+        docspace: Some(Docspace {
+            target: TARGET.to_owned(),
+            tenant: 1,
+            alias: "demo".to_owned(),
+            local: BTreeMap::from([("/backups".to_owned(), backups)]),
+            documents: Some(REPOSITORY.to_owned()),
+            data_store: Some(REPOSITORY.to_owned()),
+            consumers: BTreeMap::new(),
+            options: Options::default(),
+        }),
+        demo: true,
+        ..Config::default()
+    })
+}
+
+/// Makes the backup, where it is missing: a database, its archive, restored into a schema of its own, and from there the snapshot. A crash in
+/// between leaves nothing that the next start would not make anew.
+pub(super) async fn seed(server: &Server) -> Result<()> {
+    let repository = Repository::create(&server.places.place(REPOSITORY)?)?;
+    if !repository.backups(BACKUP)?.is_empty() {
+        return Ok(());
+    }
+    let work = tempfile::tempdir_in(&server.config.state).map_err(|error| failed(&error))?;
+    let (source, archive) = (work.path().join("source.sqlite"), work.path().join("sales.tar"));
+    let database = Connection::open(&source).map_err(|error| failed(&error))?;
+    database.execute_batch(SOURCE).map_err(|error| failed(&error))?;
+    drop(database);
+    let options = FileOptions { name: BACKUP.to_owned(), ..FileOptions::default() };
+    snapshot::create_file(&SqliteTarget::new(&source)?, &archive, &options, &Watch::default())?;
+    let target = Arc::new(SqliteTarget::new(&work.path().join("sales.sqlite"))?);
+    let restore = Restore {
+        host: Arc::clone(&server.places.host),
+        archive: Arc::new(Archive::open(&Location::Path(archive), &server.places.open)?),
+        globals: None,
+        target: Arc::<SqliteTarget>::clone(&target),
+    };
+    let target_schema_map = BTreeMap::from([("main".to_owned(), SCHEMA.to_owned())]);
+    let plan = restore::plan(&restore, &Options { target_schema_map, ..Options::default() }).await?;
+    let report = restore::apply(&restore, &plan, &restore::Watch::default()).await;
+    if let Some(error) = report.error {
+        return Err(error);
+    }
+    let wanted = NewSnapshot { comment: "A shop's database".to_owned(), ..NewSnapshot::default() };
+    snapshot::create(target.as_ref(), &repository, BACKUP, &wanted, &Watch::default())?;
+    Ok(())
+}
+
+fn failed(why: &dyn std::fmt::Display) -> Error {
+    Error::new("host.io", format!("The demonstration's database cannot be made: {why}"))
+}

@@ -1,0 +1,405 @@
+//! Jobs: taken in once, queued, run, steered, and kept, whatever happens to the process.
+//!
+//! A job is a value ([`Job`]) that is written to the [`Store`] whenever it changes. What runs of it listens to the library's events; a job that
+//! was running when the process ended goes on when the next one starts.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::{Notify, watch};
+
+use crate::cancel::Cancel;
+use crate::error::{Error, Result};
+
+mod job;
+mod places;
+mod queue;
+mod recorder;
+mod runner;
+mod steer;
+mod store;
+
+pub(crate) use job::{
+    ArchiveAt, BackupAt, BackupTask, Job, JobObject, LogEntry, Progress, RestoreTask, Stage, State, Task,
+};
+pub(crate) use places::Places;
+pub(crate) use store::{Changed, Changes, Listing, StartKey, Store};
+
+use queue::{Candidate, Queue};
+use recorder::Recorder;
+
+/// Who asked for a job, and how.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Asked {
+    /// The user's name.
+    pub(crate) operator: String,
+    /// Higher goes first; 0 is usual.
+    pub(crate) priority: i32,
+    /// Tell of its start and its end.
+    pub(crate) notify: bool,
+    /// What the same request is recognised by.
+    pub(crate) key: Option<StartKey>,
+    /// What the front door wants to find with the job again.
+    pub(crate) door: Option<Value>,
+}
+
+/// Where a job is, for those who listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// It runs for the first time.
+    Started,
+    /// It has ended, or stopped for somebody to look at it.
+    Ended,
+}
+
+/// Gets a job at its start and at its end; returns at once.
+pub(crate) type Listener = Arc<dyn Fn(&Arc<Job>, Moment) + Send + Sync>;
+
+/// What somebody wants of a job that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// Stop, and keep what is staged.
+    Pause,
+    /// Stop, and take away what is staged.
+    Cancel,
+    /// Stop because the process ends, and go on when the next one starts.
+    Stop,
+}
+
+/// All jobs.
+pub(crate) struct Jobs {
+    store: Arc<Store>,
+    places: Arc<Places>,
+    inner: Mutex<Inner>,
+    wake: Notify,
+    listeners: Vec<Listener>,
+}
+
+struct Inner {
+    /// Jobs that have not ended, and those that somebody still waits for.
+    open: HashMap<String, Arc<Live>>,
+    queue: Queue,
+    /// No job is started any more.
+    stopping: bool,
+}
+
+/// An open job.
+pub(super) struct Live {
+    job: RwLock<Arc<Job>>,
+    /// The job's last number in the store; it moves whenever something changed.
+    seq: watch::Sender<u64>,
+    control: Mutex<Control>,
+}
+
+#[derive(Default)]
+struct Control {
+    wish: Option<Wish>,
+    cancel: Cancel,
+    /// Somebody undoes, discards or aborts it right now.
+    busy: bool,
+}
+
+impl Live {
+    fn new(job: Job, seq: u64) -> Self {
+        Self { job: RwLock::new(Arc::new(job)), seq: watch::Sender::new(seq), control: Mutex::default() }
+    }
+
+    fn job(&self) -> Arc<Job> {
+        Arc::clone(&self.job.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn control(&self) -> MutexGuard<'_, Control> {
+        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the value without a word to the store.
+    fn change(&self, change: impl FnOnce(&mut Job)) -> Arc<Job> {
+        let mut job = self.job.write().unwrap_or_else(PoisonError::into_inner);
+        change(Arc::make_mut(&mut job));
+        Arc::clone(&job)
+    }
+}
+
+/// A job that was asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Submitted {
+    /// The job.
+    pub(crate) job: Arc<Job>,
+    /// The same request had started it before.
+    pub(crate) known: bool,
+}
+
+impl Jobs {
+    /// Opens the jobs of an earlier process, and begins to run what waits.
+    pub(crate) fn start(
+        store: Arc<Store>,
+        places: Arc<Places>,
+        width: usize,
+        short_bytes: u64,
+        listeners: Vec<Listener>,
+    ) -> Result<Arc<Self>> {
+        let mut inner = Inner { open: HashMap::new(), queue: Queue::new(width, short_bytes), stopping: false };
+        for mut job in store.open_jobs()? {
+            if job.state == State::Running {
+                // Its process is gone; what it committed is in its target.
+                job.state = State::Queued;
+                store.write(
+                    &job,
+                    &Changes {
+                        log: vec![log("warning", "The server was ended while the job ran; it goes on")],
+                        ..Changes::default()
+                    },
+                    None,
+                )?;
+            }
+            let seq = store.seq(&job.id)?;
+            if job.state == State::Queued {
+                inner.queue.add(candidate(&job, places.size(&job.task)));
+            }
+            inner.open.insert(job.id.clone(), Arc::new(Live::new(job, seq)));
+        }
+        let jobs = Arc::new(Self { store, places, inner: Mutex::new(inner), wake: Notify::new(), listeners });
+        tokio::spawn(Arc::clone(&jobs).dispatch());
+        jobs.wake.notify_one();
+        Ok(jobs)
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where jobs are kept.
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Takes a job in. The same key with the same request gives the job that is there already.
+    ///
+    /// Fails with `request.key_reused` for the same key with another request, and with `server.stopping`.
+    pub(crate) async fn submit(self: &Arc<Self>, task: Task, asked: Asked) -> Result<Submitted> {
+        let jobs = Arc::clone(self);
+        super::blocking(move || jobs.take_in(task, &asked)).await
+    }
+
+    fn take_in(&self, task: Task, asked: &Asked) -> Result<Submitted> {
+        if self.inner().stopping {
+            return Err(Error::new("server.stopping", "The server is being stopped; ask again when it is back"));
+        }
+        let job = Job {
+            id: crate::restore::new_job_name()?,
+            task,
+            state: State::Queued,
+            operator: asked.operator.clone(),
+            priority: asked.priority,
+            notify: asked.notify,
+            created: Timestamp::now().to_string(),
+            started: None,
+            ended: None,
+            waits_for: None,
+            progress: Progress::default(),
+            stages: vec![recorder::stage("queue", "running")],
+            error: None,
+        };
+        let door = asked.door.as_ref().map(Value::to_string);
+        if let Some(known) = self.store.add(&job, door.as_deref(), asked.key.as_ref())? {
+            if asked.key.as_ref().is_some_and(|key| key.request != known.request) {
+                return Err(Error::new("request.key_reused", "The idempotency key was used for another request"));
+            }
+            return Ok(Submitted { job: self.find(&known.job)?, known: true });
+        }
+        let candidate = candidate(&job, self.places.size(&job.task));
+        let live = Arc::new(Live::new(job, 0));
+        let job = live.job();
+        let mut inner = self.inner();
+        inner.open.insert(job.id.clone(), live);
+        inner.queue.add(candidate);
+        drop(inner);
+        self.wake.notify_one();
+        Ok(Submitted { job, known: false })
+    }
+
+    /// The job of that name; blocks for a job that has ended. Fails with `job.not_found`.
+    pub(crate) fn find(&self, id: &str) -> Result<Arc<Job>> {
+        if let Some(live) = self.live(id) {
+            return Ok(live.job());
+        }
+        let found = self.store.job(id)?;
+        found.map(Arc::new).ok_or_else(|| not_found(id))
+    }
+
+    /// The job, as [`Jobs::find`], for callers that may not block.
+    pub(crate) async fn get(self: &Arc<Self>, id: &str) -> Result<Arc<Job>> {
+        if let Some(live) = self.live(id) {
+            return Ok(live.job());
+        }
+        let (jobs, id) = (Arc::clone(self), id.to_owned());
+        super::blocking(move || jobs.find(&id)).await
+    }
+
+    fn live(&self, id: &str) -> Option<Arc<Live>> {
+        self.inner().open.get(id).map(Arc::clone)
+    }
+
+    /// A channel that moves whenever something of an open job changes; none for one that has ended.
+    pub(crate) fn watch(&self, id: &str) -> Option<watch::Receiver<u64>> {
+        self.live(id).map(|live| live.seq.subscribe())
+    }
+
+    /// Waits until the job has ended, or stopped for somebody to look at it.
+    pub(crate) async fn wait(self: &Arc<Self>, id: &str) -> Result<Arc<Job>> {
+        loop {
+            let Some(mut changes) = self.watch(id) else { return self.get(id).await };
+            let job = self.get(id).await?;
+            if job.state.is_ended() || job.state == State::Interrupted {
+                return Ok(job);
+            }
+            // An error means that the job left the table: it has ended.
+            let _ = changes.changed().await;
+        }
+    }
+
+    /// The report of a job that has ended, as JSON.
+    pub(crate) fn report(&self, id: &str) -> Result<Option<Value>> {
+        let found = self.store.report(id)?;
+        Ok(found.and_then(|report| serde_json::from_str(&report).ok()))
+    }
+
+    /// How many jobs wait and how many run.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        let inner = self.inner();
+        (inner.queue.waiting(), inner.queue.running())
+    }
+
+    /// Starts what may start, whenever something changed.
+    async fn dispatch(self: Arc<Self>) {
+        loop {
+            self.wake.notified().await;
+            loop {
+                let next = {
+                    let mut inner = self.inner();
+                    if inner.stopping {
+                        return;
+                    }
+                    let next = inner.queue.next();
+                    self.say_what_they_wait_for(&inner);
+                    next.and_then(|id| inner.open.get(&id).map(Arc::clone))
+                };
+                let Some(live) = next else { break };
+                tokio::spawn(Arc::clone(&self).run(live));
+            }
+        }
+    }
+
+    fn say_what_they_wait_for(&self, inner: &Inner) {
+        for (id, why) in inner.queue.reasons() {
+            if let Some(live) = inner.open.get(&id)
+                && live.job().waits_for != why
+            {
+                live.change(|job| job.waits_for = why);
+                live.seq.send_modify(|_| ());
+            }
+        }
+    }
+
+    async fn run(self: Arc<Self>, live: Arc<Live>) {
+        let recorder = Recorder::new(Arc::clone(&self.store), Arc::clone(&live));
+        let first = recorder.begin();
+        if first {
+            self.tell(&live, Moment::Started);
+        }
+        let flushing = tokio::spawn(Arc::clone(&recorder).keep_flushing());
+        let cancel = live.control().cancel.clone();
+        let end = runner::run(&self.places, &live.job(), &recorder, &cancel).await;
+        flushing.abort();
+        let end = self.after_wish(&live, end).await;
+        self.settle(&live, &recorder, end).await;
+    }
+
+    /// What the end of a run means, in the light of what somebody wanted.
+    async fn after_wish(&self, live: &Live, end: runner::End) -> runner::End {
+        let wish = live.control().wish;
+        let stopped = end.state == State::Interrupted;
+        match wish {
+            Some(Wish::Pause) if stopped => runner::End { state: State::Paused, error: None, ..end },
+            Some(Wish::Stop) if stopped => runner::End { state: State::Queued, error: None, ..end },
+            Some(Wish::Cancel) if stopped => match runner::abort(&self.places, &live.job()).await {
+                Ok(()) => runner::End { state: State::Cancelled, error: None, ..end },
+                Err(error) => runner::End { state: State::Interrupted, error: Some(error), ..end },
+            },
+            _ => end,
+        }
+    }
+
+    async fn settle(&self, live: &Arc<Live>, recorder: &Arc<Recorder>, end: runner::End) {
+        let job = live.job();
+        let state = end.state;
+        // A store that fails (a full disk) is tried again: a job must not be lost for it.
+        while let Err(error) = recorder.end(&end).await {
+            recorder.log("error", "host", None, error.to_string());
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        *live.control() = Control::default();
+        {
+            let mut inner = self.inner();
+            inner.queue.done(&job.id);
+            if state == State::Queued && !inner.stopping {
+                let size = self.places.size(&job.task);
+                inner.queue.add(candidate(&job, size));
+            }
+            if state.is_ended() {
+                inner.open.remove(&job.id);
+            }
+        }
+        // After it left the table: whoever wakes finds the end in the store.
+        live.seq.send_modify(|seq| *seq += 1);
+        if state.is_ended() || state == State::Interrupted {
+            self.tell(live, Moment::Ended);
+        }
+        self.wake.notify_one();
+    }
+
+    fn tell(&self, live: &Live, moment: Moment) {
+        let job = live.job();
+        self.listeners.iter().for_each(|listener| listener(&job, moment));
+    }
+
+    /// Stops every job at its next safe place; they go on when the next process starts. Returns when all have stopped.
+    pub(crate) async fn stop(&self) {
+        let running: Vec<Arc<Live>> = {
+            let mut inner = self.inner();
+            inner.stopping = true;
+            inner.open.values().map(Arc::clone).collect()
+        };
+        self.wake.notify_one();
+        for live in running.iter().filter(|live| live.job().state == State::Running) {
+            let mut control = live.control();
+            control.wish.get_or_insert(Wish::Stop);
+            control.cancel.cancel();
+        }
+        while self.load().1 > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+fn candidate(job: &Job, size: Option<u64>) -> Candidate {
+    Candidate { id: job.id.clone(), operator: job.operator.clone(), priority: job.priority, claim: job.claim(), size }
+}
+
+fn log(level: &str, text: &str) -> LogEntry {
+    LogEntry {
+        time: Timestamp::now().to_string(),
+        level: level.to_owned(),
+        source: "host".to_owned(),
+        object: None,
+        text: text.to_owned(),
+    }
+}
+
+fn not_found(id: &str) -> Error {
+    let id: String = id.escape_debug().take(100).collect();
+    Error::new("job.not_found", format!("There is no job `{id}`"))
+}

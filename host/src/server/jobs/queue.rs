@@ -1,0 +1,163 @@
+//! Which job goes next: by priority, in turns between operators, and never so that long jobs take every place.
+
+use std::collections::HashMap;
+
+/// A job that waits.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub(super) id: String,
+    pub(super) operator: String,
+    pub(super) priority: i32,
+    /// What only one job may have at a time.
+    pub(super) claim: Option<String>,
+    /// Bytes that it will read or write; a job of unknown size counts as a long one.
+    pub(super) size: Option<u64>,
+}
+
+/// Jobs that wait and jobs that run.
+#[derive(Debug)]
+pub(super) struct Queue {
+    width: usize,
+    short_bytes: u64,
+    waiting: Vec<Candidate>,
+    running: Vec<Candidate>,
+    /// When an operator's turn last was, as a count of turns.
+    turns: HashMap<String, u64>,
+    turn: u64,
+}
+
+impl Queue {
+    pub(super) fn new(width: usize, short_bytes: u64) -> Self {
+        Self { width, short_bytes, waiting: Vec::new(), running: Vec::new(), turns: HashMap::new(), turn: 0 }
+    }
+
+    pub(super) fn add(&mut self, candidate: Candidate) {
+        self.waiting.push(candidate);
+    }
+
+    /// Takes the job out; answers whether it was waiting.
+    pub(super) fn remove(&mut self, id: &str) -> bool {
+        let before = self.waiting.len();
+        self.waiting.retain(|candidate| candidate.id != id);
+        self.waiting.len() < before
+    }
+
+    /// The job does not run any more.
+    pub(super) fn done(&mut self, id: &str) {
+        self.running.retain(|candidate| candidate.id != id);
+        if self.running.is_empty() && self.waiting.is_empty() {
+            self.turns.clear();
+        }
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(super) fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// The job that starts now.
+    pub(super) fn next(&mut self) -> Option<String> {
+        let order = |at: &usize| {
+            let candidate = &self.waiting[*at];
+            let running = self.running.iter().filter(|other| other.operator == candidate.operator).count();
+            let turn = self.turns.get(&candidate.operator).copied().unwrap_or_default();
+            (-i64::from(candidate.priority), running, turn, *at)
+        };
+        let at = (0..self.waiting.len()).filter(|at| self.hindrance(&self.waiting[*at]).is_none()).min_by_key(order)?;
+        let candidate = self.waiting.remove(at);
+        self.turn += 1;
+        self.turns.insert(candidate.operator.clone(), self.turn);
+        let id = candidate.id.clone();
+        self.running.push(candidate);
+        Some(id)
+    }
+
+    /// Why each waiting job waits.
+    pub(super) fn reasons(&self) -> Vec<(String, Option<String>)> {
+        self.waiting.iter().map(|candidate| (candidate.id.clone(), self.hindrance(candidate))).collect()
+    }
+
+    fn hindrance(&self, candidate: &Candidate) -> Option<String> {
+        if let Some(claim) = &candidate.claim
+            && let Some(holder) = self.running.iter().find(|other| other.claim.as_ref() == Some(claim))
+        {
+            return Some(format!("{claim}, which job {} has", holder.id));
+        }
+        if self.running.len() >= self.width {
+            return Some(format!("one of {} places", self.width));
+        }
+        let long = self.running.iter().filter(|other| self.is_long(other)).count();
+        if self.is_long(candidate) && self.width > 1 && long >= self.width - 1 {
+            return Some("a place for long jobs".to_owned());
+        }
+        None
+    }
+
+    fn is_long(&self, candidate: &Candidate) -> bool {
+        candidate.size.is_none_or(|size| size > self.short_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(id: &str, operator: &str, priority: i32, claim: &str, size: Option<u64>) -> Candidate {
+        let claim = (!claim.is_empty()).then(|| claim.to_owned());
+        Candidate { id: id.to_owned(), operator: operator.to_owned(), priority, claim, size }
+    }
+
+    fn started(queue: &mut Queue) -> Vec<String> {
+        std::iter::from_fn(|| queue.next()).collect()
+    }
+
+    #[test]
+    fn operators_take_turns_and_priority_goes_first() {
+        let mut queue = Queue::new(4, 10);
+        for id in ["a1", "a2", "a3"] {
+            queue.add(job(id, "ana", 0, "", Some(1)));
+        }
+        queue.add(job("b1", "ben", 0, "", Some(1)));
+        queue.add(job("c1", "cem", 5, "", Some(1)));
+        assert_eq!(started(&mut queue), ["c1", "a1", "b1", "a2"]);
+        assert_eq!(queue.reasons(), [("a3".to_owned(), Some("one of 4 places".to_owned()))]);
+        queue.done("b1");
+        assert_eq!(started(&mut queue), ["a3"]);
+    }
+
+    #[test]
+    fn long_jobs_leave_a_place_for_a_short_one() {
+        let mut queue = Queue::new(2, 10);
+        for id in ["long1", "long2"] {
+            queue.add(job(id, "ana", 0, "", Some(11)));
+        }
+        queue.add(job("unknown", "ana", 9, "", None));
+        queue.add(job("short", "ana", -5, "", Some(10)));
+        assert_eq!(started(&mut queue), ["unknown", "short"]);
+        queue.done("short");
+        assert_eq!(started(&mut queue), [""; 0]);
+        queue.done("unknown");
+        assert_eq!(started(&mut queue), ["long1"]);
+    }
+
+    #[test]
+    fn a_claim_is_held_by_one() {
+        let mut queue = Queue::new(4, 10);
+        queue.add(job("first", "ana", 0, "target live", Some(1)));
+        queue.add(job("second", "ana", 9, "target live", Some(1)));
+        queue.add(job("other", "ana", 0, "target test", Some(1)));
+        assert_eq!(started(&mut queue), ["second", "other"]);
+        assert_eq!(queue.reasons()[0].1.as_deref(), Some("target live, which job second has"));
+        assert!(queue.remove("first") && !queue.remove("first"));
+    }
+
+    #[test]
+    fn one_place_is_for_every_job() {
+        let mut queue = Queue::new(1, 10);
+        queue.add(job("long", "ana", 0, "", None));
+        assert_eq!(started(&mut queue), ["long"]);
+    }
+}

@@ -1,0 +1,275 @@
+//! Runs one job: the library call that each task is, and how its end is understood.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::backup::Watch as BackupWatch;
+use crate::cancel::Cancel;
+use crate::error::{Error, Kind, Result};
+use crate::plan::Plan;
+use crate::repository::{NewSnapshot, Repository};
+use crate::restore::{self, Report, Restore, Status, Watch};
+use crate::selector::Selector;
+use crate::server::blocking;
+use crate::snapshot::{self, FileOptions};
+use crate::target::{Job as Record, JobStatus};
+
+use super::job::{BackupAt, BackupTask, Job, RestoreTask, State, Task};
+use super::places::Places;
+use super::recorder::Recorder;
+
+/// For how long a job waits for somebody who is no job of ours: the lock of a process that was killed is free after two minutes.
+const PATIENCE: Duration = Duration::from_secs(150);
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub(super) struct End {
+    pub(super) state: State,
+    /// As JSON.
+    pub(super) report: Option<String>,
+    pub(super) error: Option<Error>,
+}
+
+impl End {
+    fn failed(error: Error) -> Self {
+        let state = match error.kind() {
+            Kind::Usage | Kind::Refused => State::Refused,
+            Kind::Failed => State::Failed,
+            Kind::Stopped | Kind::Interrupted => State::Interrupted,
+        };
+        Self { state, report: None, error: Some(error) }
+    }
+
+    fn succeeded(report: &impl Serialize) -> Self {
+        Self { state: State::Succeeded, report: serde_json::to_string(report).ok(), error: None }
+    }
+}
+
+/// Runs the job, or goes on with it.
+pub(super) async fn run(places: &Arc<Places>, job: &Job, recorder: &Arc<Recorder>, cancel: &Cancel) -> End {
+    let since = Instant::now();
+    loop {
+        let end = match &job.task {
+            Task::Restore(task) => restore(places, job, task, recorder, cancel).await,
+            other => work(places, job, other, recorder, cancel).await,
+        };
+        let busy = end.error.as_ref().is_some_and(|error| matches!(error.code(), "target.busy" | "repository.busy"));
+        if !busy || since.elapsed() > PATIENCE || cancel.is_cancelled() {
+            return end;
+        }
+        if let Some(error) = &end.error {
+            recorder.log("info", "host", None, format!("{error}; waiting"));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+async fn restore(
+    places: &Arc<Places>,
+    job: &Job,
+    task: &RestoreTask,
+    recorder: &Arc<Recorder>,
+    cancel: &Cancel,
+) -> End {
+    recorder.stage("plan");
+    let prepared = {
+        let (places, task, id) = (Arc::clone(places), task.clone(), job.id.clone());
+        blocking(move || {
+            let restore = places.restore(&task)?;
+            let known = restore.target.jobs()?.into_iter().find(|record| record.job == id);
+            Ok((restore, known))
+        })
+        .await
+    };
+    let report = match prepared {
+        Err(error) => Report::not_started(error),
+        Ok((restore, None)) => match first_run(places, job, task, &restore, recorder, cancel).await {
+            Ok(report) => report,
+            Err(error) => Report::not_started(error),
+        },
+        Ok((restore, Some(record))) => match record.status {
+            JobStatus::Running | JobStatus::Interrupted => {
+                if let Ok(plan) = Plan::from_json(&record.plan) {
+                    recorder.plan(&plan);
+                }
+                restore::resume(&restore, &job.id, &watch(job, recorder, cancel)).await
+            }
+            // It ended before the process that ran it could say so.
+            _ => return ended(&record),
+        },
+    };
+    end_of(&report)
+}
+
+async fn first_run(
+    places: &Arc<Places>,
+    job: &Job,
+    task: &RestoreTask,
+    restore: &Restore,
+    recorder: &Arc<Recorder>,
+    cancel: &Cancel,
+) -> Result<Report> {
+    let plan = match &task.plan {
+        Some(plan) => Plan::from_json(&plan.to_string())?,
+        None => restore::plan(restore, &task.options).await?,
+    };
+    (places.may_restore)(&job.operator, &plan)?;
+    cancel.check()?;
+    recorder.plan(&plan);
+    Ok(restore::apply(restore, &plan, &watch(job, recorder, cancel)).await)
+}
+
+fn watch(job: &Job, recorder: &Arc<Recorder>, cancel: &Cancel) -> Watch {
+    let recorder = Arc::clone(recorder);
+    Watch { observer: Arc::new(move |event| recorder.event(event)), cancel: cancel.clone(), job: Some(job.id.clone()) }
+}
+
+fn end_of(report: &Report) -> End {
+    let state = match (report.status, &report.error) {
+        (Status::Succeeded, _) => State::Succeeded,
+        (Status::Failed, Some(error)) if error.is_resumable() => State::Interrupted,
+        (Status::Failed, _) => State::Failed,
+        // Stopped before it began: nothing is anywhere, and it can begin yet.
+        (Status::Refused, Some(error)) if error.kind() == Kind::Interrupted => State::Interrupted,
+        (Status::Refused, _) => State::Refused,
+    };
+    End { state, report: serde_json::to_string(report).ok(), error: report.error.clone() }
+}
+
+/// The end that the target remembers.
+fn ended(record: &Record) -> End {
+    let report: Option<Value> = record.report.as_deref().and_then(|report| serde_json::from_str(report).ok());
+    let state = match record.status {
+        JobStatus::Succeeded => State::Succeeded,
+        JobStatus::Undone => State::Undone,
+        JobStatus::Discarded => State::Discarded,
+        JobStatus::Failed | JobStatus::Running | JobStatus::Interrupted => State::Failed,
+    };
+    let said = || report.as_ref()?.pointer("/error/message")?.as_str().map(str::to_owned);
+    let code = || report.as_ref()?.pointer("/error/code")?.as_str().map(str::to_owned);
+    let error = code().map(|code| Error::new(code, said().unwrap_or_default()));
+    End { state, report: record.report.clone(), error }
+}
+
+/// Removes what an interrupted restore has staged.
+pub(super) async fn abort(places: &Arc<Places>, job: &Job) -> Result<()> {
+    let Task::Restore(task) = &job.task else { return Ok(()) };
+    let (target, id) = (places.target(&task.target)?, job.id.clone());
+    blocking(move || {
+        let known =
+            target.jobs()?.into_iter().any(|record| record.job == id && record.status == JobStatus::Interrupted);
+        if known { target.abort(&id) } else { Ok(()) }
+    })
+    .await
+}
+
+/// What is not a restore: one blocking call.
+async fn work(places: &Arc<Places>, job: &Job, task: &Task, recorder: &Arc<Recorder>, cancel: &Cancel) -> End {
+    // A run before this one may have made the snapshot, and ended before it could say so.
+    let again = job.stages.iter().any(|stage| stage.name == "work");
+    recorder.stage("work");
+    let counting = BackupWatch { cancel: cancel.clone(), ..BackupWatch::default() };
+    let counted = {
+        let (recorder, rows, bytes) = (Arc::clone(recorder), Arc::clone(&counting.rows), Arc::clone(&counting.bytes));
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(LOOK).await;
+                show(&recorder, &rows, &bytes);
+            }
+        })
+    };
+    let (rows, bytes) = (Arc::clone(&counting.rows), Arc::clone(&counting.bytes));
+    let end = {
+        let (places, task, since) = (Arc::clone(places), task.clone(), job.started.clone().filter(|_| again));
+        blocking(move || Ok(done(&places, &task, &counting, since.as_deref()).unwrap_or_else(End::failed))).await
+    };
+    counted.abort();
+    show(recorder, &rows, &bytes);
+    end.unwrap_or_else(End::failed)
+}
+
+fn show(recorder: &Recorder, rows: &AtomicU64, bytes: &AtomicU64) {
+    recorder.progress(|progress| {
+        progress.rows_done = rows.load(Ordering::Relaxed);
+        progress.bytes_done = bytes.load(Ordering::Relaxed);
+    });
+}
+
+fn done(places: &Places, task: &Task, watch: &BackupWatch, since: Option<&str>) -> Result<End> {
+    watch.cancel.check()?;
+    match task {
+        Task::Restore(_) => Err(Error::new("host.internal", "A restore is no work of this sort")),
+        Task::Backup(task) => backup(places, task, watch, since),
+        Task::Verify { repository, backup, snapshot } => {
+            let found = places.repository(repository)?.verify(backup, snapshot.map(Some))?;
+            Ok(End::succeeded(&found))
+        }
+        Task::Merge { repository, backup, comment } => {
+            let stored = Repository::open(&places.place(repository)?)?.merge(backup, comment, false)?;
+            Ok(End::succeeded(&stored))
+        }
+    }
+}
+
+fn backup(places: &Places, task: &BackupTask, watch: &BackupWatch, since: Option<&str>) -> Result<End> {
+    let target = places.target(&task.target)?;
+    let select = || task.objects.iter().cloned().map(Selector::try_from).collect::<Result<Vec<_>, String>>();
+    let select = select().map_err(|why| Error::new("usage", why))?;
+    match &task.to {
+        BackupAt::File { file } => {
+            let name = std::path::Path::new(file)
+                .file_stem()
+                .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+            let options =
+                FileOptions { name, select, ddl_only: task.ddl_only, overwrite: true, ..FileOptions::default() };
+            Ok(End::succeeded(&snapshot::create_file(target.as_ref(), std::path::Path::new(file), &options, watch)?))
+        }
+        BackupAt::Snapshot {
+            repository,
+            backup,
+            backup_type,
+            recreate,
+            checksum,
+            max_incremental_backups_to_keep,
+            delete_intermediate_backups,
+        } => {
+            let place = places.place(repository)?;
+            let into = Repository::create(&place)?;
+            if let Some(made) = since.and_then(|since| made_since(&into, backup, since)) {
+                return Ok(End::succeeded(&made));
+            }
+            let wanted = NewSnapshot {
+                backup_type: *backup_type,
+                recreate: *recreate,
+                objects: task.objects.clone(),
+                ddl_only: task.ddl_only,
+                checksum: *checksum,
+                max_incremental_backups_to_keep: *max_incremental_backups_to_keep,
+                delete_intermediate_backups: *delete_intermediate_backups,
+                comment: task.comment.clone(),
+                dry_run: false,
+            };
+            Ok(End::succeeded(&snapshot::create(target.as_ref(), &into, backup, &wanted, watch)?))
+        }
+    }
+}
+
+/// The newest snapshot, if it was made since then: nobody else makes one while the job has its claim.
+fn made_since(repository: &Repository, backup: &str, since: &str) -> Option<Value> {
+    let document = repository.backup(backup).ok()?;
+    let snapshot = document.find(None)?;
+    let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
+    let made = time(&snapshot.created)? >= time(since)?;
+    made.then(|| {
+        serde_json::json!({
+            "objects": snapshot.objects, "rows": snapshot.records, "bytes": snapshot.bytes, "archive_bytes": snapshot.stored_bytes,
+            "stored": {"snapshot": snapshot, "removed": [], "total_records": document.snapshots.iter().map(|known| known.records).sum::<u64>()},
+        })
+    })
+}
