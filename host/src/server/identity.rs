@@ -341,3 +341,136 @@ pub fn hash_password(password: &str) -> Result<String> {
         .map(|hash| hash.to_string())
         .map_err(|error| Error::new("host.internal", format!("The password cannot be hashed: {error}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    fn user(role: Role, password: Option<&str>, tokens: &[&str]) -> User {
+        User {
+            password: password.map(|password| hash_password(password).unwrap()),
+            tokens: tokens.iter().map(|token| token_hash(token)).collect(),
+            role,
+            repositories: Some(BTreeSet::from(["box".to_owned()])),
+            targets: None,
+            kinds: Some(BTreeSet::from(["table".to_owned()])),
+        }
+    }
+
+    /// The file is gone once it is open, and the store has it still.
+    fn store() -> Arc<Store> {
+        let folder = tempfile::tempdir().unwrap();
+        Arc::new(Store::open(&folder.path().join("jobs.sqlite")).unwrap())
+    }
+
+    fn identities(limits: &Limits) -> Identities {
+        let store = store();
+        let users = [
+            ("ana".to_owned(), user(Role::Operator, Some("right"), &["rst_known"])),
+            ("robot".to_owned(), user(Role::Reader, None, &[])),
+        ];
+        Identities::new(users.into(), limits, store).unwrap()
+    }
+
+    fn password(user: &str, password: &str) -> Credentials {
+        Credentials::Password(user.to_owned(), password.to_owned())
+    }
+
+    fn token(token: &str) -> Credentials {
+        Credentials::Token(token.to_owned())
+    }
+
+    #[test]
+    fn passwords_and_tokens_are_recognised() {
+        let identities = identities(&Limits::default());
+        let code = |credentials: &Credentials| match identities.recognise(credentials, HERE) {
+            Ok(identity) => identity.user,
+            Err(error) => error.code().to_owned(),
+        };
+        assert!(identities.known(&password("ana", "right")).is_none(), "nobody has signed in yet");
+        for (credentials, expected) in [
+            (password("ana", "right"), "ana"),
+            (password("ana", "right"), "ana"),
+            (password("ana", "wrong"), "request.unauthorized"),
+            (password("ana", ""), "request.unauthorized"),
+            (password("robot", ""), "request.unauthorized"),
+            (password("nobody", "right"), "request.unauthorized"),
+            (token("rst_known"), "ana"),
+            (token("rst_other"), "request.unauthorized"),
+            (token(""), "request.unauthorized"),
+            (token(&token_hash("rst_known")), "request.unauthorized"),
+        ] {
+            assert_eq!(code(&credentials), expected);
+        }
+        assert!(identities.known(&password("ana", "right")).unwrap().is_ok(), "a right password is remembered");
+        assert!(identities.known(&password("ana", "wrong")).is_none());
+    }
+
+    #[test]
+    fn issued_tokens_end() {
+        let identities = identities(&Limits::default());
+        let hour = jiff::SignedDuration::from_hours(1);
+        let (lasting, kept) = identities.issue("robot", "script", Some(Timestamp::now() + hour)).unwrap();
+        let (ended, _) = identities.issue("robot", "old", Some(Timestamp::now() - hour)).unwrap();
+        let (orphan, _) = identities.issue("gone", "left", None).unwrap();
+        assert_eq!(identities.recognise(&token(&lasting), HERE).unwrap().user, "robot");
+        for refused in [&ended, &orphan] {
+            assert_eq!(identities.recognise(&token(refused), HERE).unwrap_err().code(), "request.unauthorized");
+        }
+        assert_eq!(identities.issued(Some("robot")).unwrap().len(), 2);
+        assert!(!serde_json::to_string(&identities.issued(None).unwrap()).unwrap().contains(&lasting));
+        assert!(identities.revoke(&kept.hash).unwrap() && !identities.revoke(&kept.hash).unwrap());
+        assert!(identities.recognise(&token(&lasting), HERE).is_err());
+    }
+
+    #[test]
+    fn who_fails_too_often_waits() {
+        let identities = identities(&Limits { sign_ins_per_minute: 2, ..Limits::default() });
+        let code = |credentials| identities.recognise(&credentials, HERE).err().map(|error| error.code().to_owned());
+        assert_eq!(code(token("a")).as_deref(), Some("request.unauthorized"));
+        assert_eq!(code(password("ana", "b")).as_deref(), Some("request.unauthorized"));
+        assert_eq!(code(password("ana", "right")).as_deref(), Some("request.throttled"));
+        assert_eq!(code(token("rst_known")), None, "a good token is not held up by others' failures");
+        let elsewhere = IpAddr::from([10, 0, 0, 1]);
+        assert!(identities.recognise(&password("ana", "right"), elsewhere).is_ok());
+    }
+
+    #[test]
+    fn who_asks_too_much_waits() {
+        let identities = identities(&Limits { requests_per_second: 3, ..Limits::default() });
+        let asked: Vec<bool> = (0..5).map(|_| identities.recognise(&token("rst_known"), HERE).is_ok()).collect();
+        assert_eq!(asked[..3], [true; 3]);
+        assert!(!asked[4]);
+    }
+
+    #[test]
+    fn rights_are_by_role_and_by_name() {
+        let identities = identities(&Limits::default());
+        let (ana, robot) = (identities.identity("ana").unwrap(), identities.identity("robot").unwrap());
+        assert!(ana.needs(Role::Operator, "restore").is_ok() && ana.needs(Role::Admin, "purge").is_err());
+        assert_eq!(robot.needs(Role::Operator, "restore").unwrap_err().code(), "request.forbidden");
+        assert!(ana.repository("box").is_ok() && ana.repository("other").is_err() && ana.target("any").is_ok());
+        assert!(ana.kind("table").is_ok() && ana.kind("user").is_err());
+        assert!(ana.steers("ana").is_ok() && ana.steers("ben").is_err() && robot.steers("robot").is_err());
+    }
+
+    #[test]
+    fn what_is_no_hash_is_refused() {
+        let store = store();
+        for (password, tokens, said) in [(Some("secret"), vec![], "password is no hash"), (None, vec!["sk-secret"], "tokens are SHA-256")] {
+            let user = User {
+                password: password.map(str::to_owned),
+                tokens: tokens.into_iter().map(str::to_owned).collect(),
+                role: Role::Reader,
+                repositories: None,
+                targets: None,
+                kinds: None,
+            };
+            let users = BTreeMap::from([("ana".to_owned(), user)]);
+            let error = Identities::new(users, &Limits::default(), Arc::clone(&store)).err().unwrap();
+            assert!(error.to_string().contains(said), "{error}");
+        }
+    }
+}

@@ -18,7 +18,11 @@ impl Jobs {
         if self.inner().queue.remove(id) || live.job().state != State::Running {
             // A queued job may have run before the server was stopped.
             let _busy = Busy::of(&live)?;
-            runner::abort(&self.places, &live.job()).await?;
+            if let Err(error) = runner::abort(&self.places, &live.job()).await {
+                // What it staged is still there: neither lost nor queued.
+                self.set(&live, State::Interrupted, &format!("{by} could not cancel it: {error}")).await?;
+                return Err(error);
+            }
             return self.set(&live, State::Cancelled, &format!("{by} cancelled it")).await;
         }
         self.wish(&live, Wish::Cancel, &format!("{by} cancels it")).await
