@@ -106,7 +106,7 @@ async fn open(config: Config, surroundings: Surroundings) -> Result<Arc<Server>>
     let (width, short) = (config.jobs.width, config.jobs.short_bytes);
     let jobs = {
         let (store, places) = (Arc::clone(&store), Arc::clone(&places));
-        Jobs::start(store, places, width, short, listeners)?
+        blocking(move || Jobs::start(store, places, width, short, listeners)).await?
     };
     let audit = Audit::open(&state.join("audit.jsonl"))?;
     Ok(Arc::new(Server { config, places, jobs, identities, audit, metrics, readiness: v1::Readiness::default() }))
