@@ -89,7 +89,8 @@ async fn open(config: Config, surroundings: Surroundings) -> Result<Arc<Server>>
     let state = config.state.clone();
     let uploads = state.join("uploads");
     // Nobody else's business: backups, and who may do what.
-    let made = std::os::unix::fs::DirBuilderExt::mode(std::fs::DirBuilder::new().recursive(true), 0o700).create(&uploads);
+    let made =
+        std::os::unix::fs::DirBuilderExt::mode(std::fs::DirBuilder::new().recursive(true), 0o700).create(&uploads);
     made.map_err(|error| {
         Error::new("server.bad_config", format!("The folder {} cannot be made: {error}", uploads.display()))
     })?;

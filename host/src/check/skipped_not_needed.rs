@@ -39,7 +39,9 @@ mod tests {
     fn what_is_skipped_is_there_or_is_not_needed() {
         let missing = "Warning plan.dependency_missing user bob: User bob is skipped (--take-access restores no users), is not in the target, \
                        and is needed by view main.v";
-        for (take, exists, expected) in [(true, None, &[missing][..]), (true, Some("user bob"), &[]), (false, None, &[])] {
+        for (take, exists, expected) in
+            [(true, None, &[missing][..]), (true, Some("user bob"), &[]), (false, None, &[])]
+        {
             let mut sample = Sample::of(&["table main.a", "user bob", "view main.v > user bob"]);
             (sample.options.identity, sample.options.take_access) = (Some("ana".to_owned()), take);
             sample.facts.grants_access = true;
