@@ -384,7 +384,7 @@ impl Client {
         self.runtime.block_on(async {
             let mut response = request.send().await.expect("an answer");
             assert_eq!(response.status().as_u16(), 200);
-            let (mut text, mut sent) = (String::new(), Vec::new());
+            let (mut text, mut sent) = (Vec::new(), Vec::new());
             loop {
                 let bytes = match response.chunk().await {
                     Ok(Some(bytes)) => bytes,
@@ -394,10 +394,10 @@ impl Client {
                         return sent;
                     }
                 };
-                text.push_str(std::str::from_utf8(&bytes).expect("UTF-8"));
-                while let Some((event, rest)) = text.split_once("\n\n") {
-                    let event = Sent::parse(event);
-                    text = rest.to_owned();
+                text.extend_from_slice(&bytes);
+                while let Some(end) = text.windows(2).position(|two| two == b"\n\n") {
+                    let event: Vec<u8> = text.drain(..end + 2).collect();
+                    let event = Sent::parse(std::str::from_utf8(&event).expect("UTF-8"));
                     // Comments keep the connection open and say nothing.
                     let Some(event) = event else { continue };
                     let done = enough(&event);
