@@ -28,7 +28,6 @@ pub(crate) use job::{
 pub(crate) use places::Places;
 pub(crate) use store::{Changed, Changes, Listing, StartKey, Store};
 
-
 use queue::{Candidate, Queue};
 use recorder::Recorder;
 use steer::Busy;

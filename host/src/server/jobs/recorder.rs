@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-
 use crate::catalog::ObjectName;
 use crate::error::Result;
 use crate::plan::{Action, Plan};

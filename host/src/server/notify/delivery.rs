@@ -167,8 +167,8 @@ impl Receivers {
                     continue;
                 }
                 Err(trouble) => {
-                    let tries = crate::text::counted(u64::from(delivery.tries), "try");
-                    ("error", format!("{}: {}, given up after {tries}", delivery.event, trouble.error))
+                    let attempts = crate::text::counted(u64::from(delivery.tries), "attempt");
+                    ("error", format!("{}: {}, given up after {attempts}", delivery.event, trouble.error))
                 }
             };
             return self.done(&delivery, level, text).await;

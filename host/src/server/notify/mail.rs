@@ -155,7 +155,7 @@ impl Mailer {
         let failed = |why: &dyn std::fmt::Display, again| Trouble::new(format!("Mail was not sent: {why}"), again);
         let message = self.message(delivery, letter).map_err(|error| failed(&error, false))?;
         match tokio::time::timeout(WHOLE, self.transport.send(message)).await {
-            Ok(Ok(_)) => Ok(format!("{} by mail", counted(self.to.len() as u64, "person"))),
+            Ok(Ok(_)) => Ok(format!("{} by mail", counted(self.to.len() as u64, "recipient"))),
             // The server's no is for good; that there is no answer is not.
             Ok(Err(error)) => Err(failed(&error, !error.is_permanent())),
             Err(_) => Err(failed(&"the server takes too long", true)),
