@@ -62,6 +62,7 @@ pub(crate) struct Server {
     pub(crate) identities: Arc<Identities>,
     pub(crate) audit: Audit,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) readiness: v1::Readiness,
     notifier: Notifier,
 }
 
@@ -78,9 +79,14 @@ pub async fn serve(
     if server.config.demo {
         demo::seed(&server).await?;
     }
+    v1::begin(&server)?;
     let listener = listen::Listener::bind(&server.config).await?;
     ready(listener.address());
     let router = router(Arc::clone(&server));
+    let stop = async {
+        stop.await;
+        server.readiness.stop();
+    };
     listener.run(router, stop).await;
     server.jobs.stop().await;
     server.notifier.stop().await;
@@ -105,7 +111,8 @@ async fn open(config: Config, surroundings: Surroundings) -> Result<Arc<Server>>
         blocking(move || Jobs::start(store, places, width, short, listeners)).await?
     };
     let audit = Audit::open(&state.join("audit.jsonl"))?;
-    Ok(Arc::new(Server { config, places, jobs, identities, audit, metrics, notifier }))
+    let readiness = v1::Readiness::default();
+    Ok(Arc::new(Server { config, places, jobs, identities, audit, metrics, readiness, notifier }))
 }
 
 async fn places(

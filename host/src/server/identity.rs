@@ -42,9 +42,12 @@ pub(crate) struct Identity {
     pub(crate) user: String,
     /// What they may do at all.
     pub(crate) role: Role,
-    repositories: Option<BTreeSet<String>>,
-    targets: Option<BTreeSet<String>>,
-    kinds: Option<BTreeSet<String>>,
+    /// Repositories they may use; all when absent.
+    pub(crate) repositories: Option<BTreeSet<String>>,
+    /// Targets they may use; all when absent.
+    pub(crate) targets: Option<BTreeSet<String>>,
+    /// Kinds of objects they may restore; all when absent.
+    pub(crate) kinds: Option<BTreeSet<String>>,
 }
 
 impl Identity {
@@ -459,7 +462,9 @@ mod tests {
     #[test]
     fn what_is_no_hash_is_refused() {
         let store = store();
-        for (password, tokens, said) in [(Some("secret"), vec![], "password is no hash"), (None, vec!["sk-secret"], "tokens are SHA-256")] {
+        for (password, tokens, said) in
+            [(Some("secret"), vec![], "password is no hash"), (None, vec!["sk-secret"], "tokens are SHA-256")]
+        {
             let user = User {
                 password: password.map(str::to_owned),
                 tokens: tokens.into_iter().map(str::to_owned).collect(),

@@ -273,34 +273,26 @@ impl Store {
         self.texts(sql, params![id, from, limit])?.iter().map(|object| parse(object)).collect()
     }
 
+    /// Lines of a job's log after a number, in order.
+    pub(crate) fn lines(&self, id: &str, after: u64, limit: u32) -> Result<Vec<(u64, LogEntry)>> {
+        lines_of(&self.reader(), id, after, limit)
+    }
+
     /// What changed after a number, in order, at most `limit` of each sort.
     pub(crate) fn changed(&self, id: &str, after: u64, limit: u32) -> Result<Vec<Changed>> {
-        let after = i64::try_from(after).unwrap_or(i64::MAX);
         let mut reader = self.reader();
         // Both from one moment: a number that is seen has all lower ones beside it.
         let moment = reader.transaction().map_err(failed)?;
-        let numbered = |sql: &str| -> Result<Vec<(u64, String)>> {
-            let mut statement = moment.prepare_cached(sql).map_err(failed)?;
-            let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?));
-            let rows = statement.query_map(params![id, after, limit], read).map_err(failed)?;
-            rows.collect::<rusqlite::Result<_>>().map_err(failed)
-        };
-        let objects = numbered(
-            "SELECT seq, object FROM objects WHERE job = (SELECT number FROM jobs WHERE id = ?1) AND seq > ?2 ORDER BY seq LIMIT ?3",
-        )?;
-        let log = numbered(
-            "SELECT seq, entry FROM log WHERE job = (SELECT number FROM jobs WHERE id = ?1) AND seq > ?2 ORDER BY seq LIMIT ?3",
-        )?;
+        let sql = "SELECT seq, object FROM objects WHERE job = (SELECT number FROM jobs WHERE id = ?1) AND seq > ?2 ORDER BY seq LIMIT ?3";
+        let objects = numbered(&moment, sql, id, after, limit)?;
+        let log = lines_of(&moment, id, after, limit)?;
         // Where one sort was cut short, what follows its last number comes another time: nothing may be overtaken.
-        let cut = |rows: &[(u64, String)]| (rows.len() == limit as usize).then(|| rows.last().map_or(0, |row| row.0));
-        let end = cut(&objects).into_iter().chain(cut(&log)).min().unwrap_or(u64::MAX);
+        let end = cut(&objects, limit).into_iter().chain(cut(&log, limit)).min().unwrap_or(u64::MAX);
         let mut found = Vec::new();
         for (seq, object) in objects.iter().filter(|row| row.0 <= end) {
             found.push(Changed::Object(*seq, Box::new(parse(object)?)));
         }
-        for (seq, entry) in log.iter().filter(|row| row.0 <= end) {
-            found.push(Changed::Log(*seq, parse(entry)?));
-        }
+        found.extend(log.into_iter().filter(|row| row.0 <= end).map(|(seq, entry)| Changed::Log(seq, entry)));
         found.sort_by_key(Changed::seq);
         Ok(found)
     }
@@ -350,6 +342,25 @@ impl Store {
         let rows = statement.query_map(values, |row| row.get(0)).map_err(failed)?;
         rows.collect::<rusqlite::Result<_>>().map_err(failed)
     }
+}
+
+fn lines_of(connection: &Connection, id: &str, after: u64, limit: u32) -> Result<Vec<(u64, LogEntry)>> {
+    let sql = "SELECT seq, entry FROM log WHERE job = (SELECT number FROM jobs WHERE id = ?1) AND seq > ?2 ORDER BY seq LIMIT ?3";
+    let found = numbered(connection, sql, id, after, limit)?;
+    found.into_iter().map(|(seq, entry)| Ok((seq, parse(&entry)?))).collect()
+}
+
+fn numbered(connection: &Connection, sql: &str, id: &str, after: u64, limit: u32) -> Result<Vec<(u64, String)>> {
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?));
+    let rows = statement.query_map(params![id, after, limit], read).map_err(failed)?;
+    rows.collect::<rusqlite::Result<_>>().map_err(failed)
+}
+
+/// The last number of rows that are as many as were asked for.
+fn cut<T>(rows: &[(u64, T)], limit: u32) -> Option<u64> {
+    rows.last().filter(|_| rows.len() >= limit as usize).map(|row| row.0)
 }
 
 /// Gives lines of a log the next numbers; answers the last one.
