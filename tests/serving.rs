@@ -2,3 +2,18 @@
 #![cfg(feature = "failpoints")]
 
 mod support;
+
+#[path = "serving/port.rs"]
+mod port;
+#[path = "serving/scene.rs"]
+mod scene;
+#[path = "serving/secrets.rs"]
+mod secrets;
+#[path = "serving/settings.rs"]
+mod settings;
+#[path = "serving/soak.rs"]
+mod soak;
+#[path = "serving/stopping.rs"]
+mod stopping;
+#[path = "serving/telling.rs"]
+mod telling;
