@@ -90,7 +90,6 @@ fn what_was_cancelled_after_a_kill_leaves_no_trace() {
     let mut server = slow_server();
     let job = in_the_middle(&server);
     server.kill();
-    // One place, which another job has: the restore waits for it and is cancelled meanwhile.
     server.start();
     let ana = server.bearer("ana");
     ana.poke(&format!("/v1/jobs/{job}/cancel")).expect(200);
