@@ -38,7 +38,7 @@ fn what_is_wrong_in_the_configuration_is_named_with_its_line() {
     }
     let missing = sandbox.run(&["serve", "missing.toml"]).expect(2);
     assert!(missing.stderr.contains("missing.toml"), "{}", missing.stderr);
-    assert!(sandbox.run(&["serve"]).expect(2).stderr.contains("--demo"));
+    assert!(sandbox.run(&["serve"]).expect(2).stderr.contains("<CONFIG>"));
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
     std::fs::write(sandbox.path("server.toml"), "").expect("a file");

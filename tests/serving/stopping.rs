@@ -57,7 +57,14 @@ fn a_server_that_is_stopped_leaves_its_restore_to_the_next() {
     let path = format!("/v1/jobs/{job}/events");
     let ana = server.bearer("ana");
     // Who watches does not keep it from stopping.
-    let watching = std::thread::spawn(move || ana.events(&path, None, |_| false));
+    let (watches, begun) = std::sync::mpsc::channel();
+    let watching = std::thread::spawn(move || {
+        ana.events(&path, None, |_| {
+            let _ = watches.send(());
+            false
+        })
+    });
+    begun.recv().expect("the stream begins");
     assert_eq!(server.terminate(), Some(0));
     watching.join().expect("the stream ends");
     let before = kept(&server, &job);
