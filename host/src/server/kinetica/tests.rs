@@ -1,0 +1,1 @@
+//! The codec against what the real client sent, against another implementation of Avro, and against hostile bytes.
