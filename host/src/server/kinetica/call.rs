@@ -103,8 +103,17 @@ impl Call {
     }
 
     /// Waits for the end of a job, and gives it with its report. The job goes on if nobody waits any more.
+    ///
+    /// Fails with `server.stopping` where the server ends first: the client asks again, and the next server knows the job.
     pub(super) async fn end(&self, job: &Job) -> Result<(Arc<Job>, serde_json::Value)> {
-        let job = self.server.jobs.wait(&job.id).await?;
+        let mut stopping = self.server.readiness.stopping();
+        let job = tokio::select! {
+            ended = self.server.jobs.wait(&job.id) => ended?,
+            _ = stopping.wait_for(|stopping| *stopping) => {
+                let message = format!("The server is being stopped; job {} goes on when it is back", job.id);
+                return Err(Error::new("server.stopping", message));
+            }
+        };
         let (jobs, id) = (Arc::clone(&self.server.jobs), job.id.clone());
         let report = blocking(move || jobs.report(&id)).await?;
         Ok((job, report.unwrap_or_default()))
