@@ -109,10 +109,9 @@ fn a_client_that_hung_up_finds_its_job_and_later_starts_another() {
     let (server, lock) = held();
     let client = server.admin();
     let body = restore(json!({"restore_policy": "replace"}));
-    drop(send(&server, "/restore/backup", &body));
+    let stream = send(&server, "/restore/backup", &body);
     until_it_runs(&server, 1);
-    // Asked again while the job runs, with somebody else in between, and hung up again.
-    drop(send(&server, "/restore/backup", &body));
+    drop(stream);
     drop(lock);
     until("the job has ended", || jobs(&server)[0].1 == "succeeded");
     let first = asks_again(&client, &body);
@@ -151,7 +150,7 @@ fn a_server_that_is_killed_in_the_middle_answers_when_it_is_back() {
         server.variable("FAILPOINTS", &format!("{point}=return"));
         server.start();
         let body = restore(
-            json!({"restore_policy": "replace", "target_schema_map": format!("sales: {}", point.replace('.', "_"))}),
+            json!({"restore_policy": "replace", "target_schema_map": format!("sales: at_{}", point.replace('.', "_"))}),
         );
         let before = jobs(&server).len();
         let cut = server.admin().try_request(
@@ -177,14 +176,14 @@ fn a_backup_that_is_asked_for_twice_is_made_once() {
     let mut server = Server::demo();
     data(&post(&server.admin(), "/restore/backup", &restore(json!({}))));
     server.kill();
-    server.variable("FAILPOINTS", "repository.publish=return");
+    server.variable("FAILPOINTS", "repository.published=return");
     server.start();
     let body = json!({"backup_name": "copy", "backup_type": "full", "backup_objects_map": {"all": "sales"}, "datasink_name": "backup_sink", "options": {}});
-    drop(send(&server, "/create/backup", &body));
+    let stream = send(&server, "/create/backup", &body);
     server.ended();
+    drop(stream);
     server.variable("FAILPOINTS", "");
     server.start();
-    // The lock of the killed process is waited for.
     let made = data(&post(&server.admin(), "/create/backup", &body));
     assert_eq!((&made["backup_name"], jobs(&server).len()), (&json!("copy"), 2), "{made}");
     let show = json!({"backup_name": "copy", "datasource_name": "backup_src", "options": {}});

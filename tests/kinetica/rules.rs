@@ -155,6 +155,12 @@ fn a_dry_run_foresees_what_the_restore_does() {
         taken.starts_with("target.object_exists: ") && really.starts_with("target.object_exists: "),
         "{taken}\n{really}"
     );
+    // Objects that fail are named in the reply; where nothing is left, it is a refusal.
+    let reserved = refusal(&post(&admin, "/restore/backup", &restore(json!({"target_schema_map": "sales: sqlite_x"}))));
+    assert!(
+        reserved.starts_with("target.bad_definition: ") && reserved.ends_with("The target is unchanged"),
+        "{reserved}"
+    );
     let renamed = restore(json!({"restore_policy": "rename", "renamed_objects_schema": "aside"}));
     let renamed = data(&post(&admin, "/restore/backup", &renamed));
     assert_eq!(renamed["renamed_objects"]["sales.orders"], "aside.orders");

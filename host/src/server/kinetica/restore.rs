@@ -82,7 +82,9 @@ fn outcome(backup: &str, job: &Job, report: &Json) -> Result<Record> {
             let response = finished(backup, report);
             // Going on without each and every object is no success.
             if response.restored_objects.is_empty() && !response.failed_objects.is_empty() {
-                return Err(message::kept(report.get("error"), || without("could restore nothing")));
+                let error = message::kept(report.get("error"), || without("could restore nothing"));
+                let message = error.details().message.clone();
+                return Err(Error::new(error.code().to_owned(), message).state("The target is unchanged"));
             }
             Ok(reply(response))
         }
