@@ -63,6 +63,11 @@ pub struct Contents {
     pub kind: String,
     /// The object's name, with its schema where it has one.
     pub name: String,
+    /// Its rows, where it has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// Bytes of its payloads.
+    pub bytes: u64,
     /// Its payloads.
     pub files: Vec<String>,
 }

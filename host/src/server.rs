@@ -158,12 +158,11 @@ async fn places(
 
 fn router(server: Arc<Server>) -> Router {
     let mut router = v1::router().merge(console::router());
-    if server.config.kinetica.is_some() {
-        router = router.merge(kinetica::router());
-    }
     if server.config.docspace.is_some() {
         router = router.merge(docspace::router());
     }
+    // The last one: it answers pings at the root, which is a page of the console's.
+    router = kinetica::open(router, &server.config);
     metrics::counted(router, &server).with_state(server)
 }
 
