@@ -149,8 +149,8 @@ fn router(server: Arc<Server>) -> Router {
     if server.config.kinetica.is_some() {
         router = router.merge(kinetica::router());
     }
-    if server.config.docspace.is_some() {
-        router = router.merge(docspace::router());
+    if let Some(settings) = &server.config.docspace {
+        router = router.merge(docspace::open(&server, settings));
     }
     metrics::counted(router, &server).with_state(server)
 }
