@@ -312,6 +312,9 @@ impl Config {
         for name in self.targets.keys() {
             check_name(name)?;
         }
+        if let Some(portal) = &self.docspace {
+            check_name(&portal.alias)?;
+        }
         let doors = self.kinetica.iter().map(|door| ("kinetica", &door.target));
         for (door, target) in doors.chain(self.docspace.iter().map(|door| ("docspace", &door.target))) {
             if !self.targets.contains_key(target) {
@@ -377,7 +380,8 @@ mod tests {
             let config = Config::parse(&format!("{base}[docspace]\ntarget = 'live'\noptions = {options}")).unwrap();
             assert_eq!(config.docspace.unwrap().options.restore_policy, policy, "{options}");
         }
-        let error = Config::parse(&format!("{base}[docspace]\ntarget = 'live'\noptions = {{policy = 'none'}}")).unwrap_err();
+        let error =
+            Config::parse(&format!("{base}[docspace]\ntarget = 'live'\noptions = {{policy = 'none'}}")).unwrap_err();
         assert!(error.to_string().contains("policy"), "{error}");
     }
 }

@@ -33,7 +33,6 @@ mod times;
 mod upload;
 
 pub(super) use history::{Record, keep as keep_record};
-pub(super) use input::StorageType;
 
 /// The target, as a portal.
 struct Portal {

@@ -77,7 +77,7 @@ pub(super) async fn start_backup(
     Administrator(asker): Administrator,
     Said(said): Said<StartBackup>,
 ) -> Answer {
-    portal.admit_storage(&asker, said.storage_type, &said.storage_params)?;
+    portal.admit_to_storage(&asker, said.storage_type, &said.storage_params).await?;
     let wanted = Wanted {
         id: new_id(),
         storage_type: said.storage_type,
@@ -153,7 +153,7 @@ pub(super) async fn create_schedule(
     Said(said): Said<NewSchedule>,
 ) -> Answer {
     let schedule = Schedule::new(&said, &asker.user, Timestamp::now())?;
-    portal.admit_storage(&asker, schedule.storage_type, &schedule.storage_params)?;
+    portal.admit_to_storage(&asker, schedule.storage_type, &schedule.storage_params).await?;
     let _held = portal.starting.lock().await;
     portal.work(move |portal| portal.store().keep(kept_as(schedule.dump), &schedule)).await?;
     Ok(here.answer(&true.into()))
@@ -230,8 +230,14 @@ impl Portal {
     }
 
     /// Whether there is such a place, and who asks may write there.
-    pub(super) fn admit_storage(&self, asker: &Identity, storage: StorageType, params: &Params) -> Result<()> {
-        match storage::destination(&self.settings, storage, params)? {
+    pub(super) async fn admit_to_storage(
+        self: &Arc<Self>,
+        asker: &Identity,
+        storage: StorageType,
+        params: &Params,
+    ) -> Result<()> {
+        let params = params.clone();
+        match self.work(move |portal| storage::destination(&portal.settings, storage, &params)).await? {
             Destination::Backup { repository, .. } => asker.repository(&repository),
             Destination::Folder(_) => Ok(()),
         }

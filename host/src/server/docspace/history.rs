@@ -1,6 +1,7 @@
 //! The history of backups: what was made, where it is, and when it goes. A record is kept before its backup is begun, and is listed once that
 //! has succeeded, as long as what it stands for is there.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
@@ -47,6 +48,9 @@ enum Place {
     Snapshot { repository: String, backup: String, snapshot: Option<u64> },
     File { file: String },
 }
+
+/// What was read of repositories already, by repository and backup.
+type Documents = HashMap<(String, String), Result<Option<BackupDocument>>>;
 
 /// A backup that is to be.
 pub(super) struct Wanted {
@@ -191,11 +195,11 @@ impl Portal {
     /// Backups that can be restored, newest first; what has gone is forgotten. Blocks.
     pub(super) fn history(&self) -> Result<Vec<Record>> {
         let now = Timestamp::now();
-        let mut found = Vec::new();
+        let (mut found, mut documents) = (Vec::new(), Documents::new());
         for (_, record) in self.store().all_kept::<Record>(RECORDS)? {
             let Some(record) = self.settled(record)? else { continue };
             // A store that does not answer has not lost it.
-            match self.is_there(&record) {
+            match self.is_there(&record, &mut documents) {
                 Ok(true) if !record.has_expired(now) => found.push(record),
                 Ok(false) => drop(self.store().forget(&kept_as(&record.id))?),
                 _ => (),
@@ -211,7 +215,7 @@ impl Portal {
         let record = self.store().kept::<Record>(&kept_as(id))?.ok_or_else(missing)?;
         let record = self.settled(record)?.filter(|record| !record.has_expired(Timestamp::now()));
         let record = record.ok_or_else(missing)?;
-        if self.is_there(&record)? { Ok(record) } else { Err(missing()) }
+        if self.is_there(&record, &mut Documents::new())? { Ok(record) } else { Err(missing()) }
     }
 
     /// The record once its backup is made; none while it is not, and one whose backup came to nothing is forgotten.
@@ -229,19 +233,22 @@ impl Portal {
         let mut made = Record { made: true, ..record };
         if let Place::Snapshot { snapshot, .. } = &mut made.place {
             let report = self.server.jobs.report(&job.id)?;
-            *snapshot = report.as_ref().and_then(|report| report.pointer("/stored/snapshot/id")).and_then(Value::as_u64);
+            *snapshot =
+                report.as_ref().and_then(|report| report.pointer("/stored/snapshot/id")).and_then(Value::as_u64);
         }
         keep(self.store(), &made)?;
         Ok(Some(made))
     }
 
-    fn is_there(&self, record: &Record) -> Result<bool> {
+    fn is_there(&self, record: &Record, documents: &mut Documents) -> Result<bool> {
         match &record.place {
             Place::File { file } => Ok(Path::new(file).is_file()),
             Place::Snapshot { snapshot: None, .. } => Ok(false),
             Place::Snapshot { repository, backup, snapshot } => {
-                let document = self.document(repository, backup)?;
-                Ok(document.is_some_and(|document| document.find(*snapshot).is_some()))
+                let key = (repository.clone(), backup.clone());
+                let known = documents.entry(key).or_insert_with(|| self.document(repository, backup));
+                let document = known.as_ref().map_err(Clone::clone)?;
+                Ok(document.as_ref().is_some_and(|document| document.find(*snapshot).is_some()))
             }
         }
     }
@@ -267,21 +274,27 @@ impl Portal {
     /// being started meanwhile. Blocks.
     pub(super) fn tidy_history(&self, copies: impl Fn(bool) -> Option<u32>) -> Result<()> {
         let (now, in_use) = (Timestamp::now(), self.restored_record()?);
+        let mut made = Vec::new();
         for (_, record) in self.store().all_kept::<Record>(RECORDS)? {
-            if record.made && record.has_expired(now) && in_use.as_ref() != Some(&record.id) {
-                self.remove(&record)?;
-            }
             if !record.made && self.job(&record.operator, &record.id)?.is_none() {
                 self.store().forget(&kept_as(&record.id))?;
+                continue;
             }
+            made.extend(self.settled(record)?.filter(|record| in_use.as_ref() != Some(&record.id)));
         }
-        let history = self.history()?;
+        made.iter().filter(|record| record.has_expired(now)).try_for_each(|record| self.remove(record))?;
         for dump in [false, true] {
-            let Some(copies) = copies(dump) else { continue };
-            let made = history.iter().filter(|record| record.scheduled && record.dump == dump);
-            for record in made.skip(copies as usize).filter(|record| in_use.as_ref() != Some(&record.id)) {
-                self.remove(record)?;
+            let Some(copies) = copies(dump).map(|copies| copies as usize) else { continue };
+            let counts = |record: &&Record| record.scheduled && record.dump == dump;
+            if made.iter().filter(counts).count() <= copies {
+                continue;
             }
+            // Only what is there yet counts: whoever removed a file by hand has no copy of it.
+            let there = self.history()?;
+            let mut surplus = there.iter().filter(counts).skip(copies);
+            surplus.try_for_each(
+                |record| if in_use.as_ref() == Some(&record.id) { Ok(()) } else { self.remove(record) },
+            )?;
         }
         Ok(())
     }

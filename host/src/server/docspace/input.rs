@@ -147,7 +147,8 @@ impl<'de> Deserialize<'de> for StorageType {
             Value::Number(number) => number.to_string(),
             _ => String::new(),
         };
-        Self::read(&text).ok_or_else(|| D::Error::custom("storageType is a number from 0 to 5, or a name such as Local"))
+        Self::read(&text)
+            .ok_or_else(|| D::Error::custom("storageType is a number from 0 to 5, or a name such as Local"))
     }
 }
 
@@ -287,7 +288,8 @@ mod tests {
         let read = |json: &str| serde_json::from_str::<StartRestore>(json);
         let least = read(r#"{"backupId": ""}"#).unwrap();
         assert_eq!((least.storage_type, least.notify, least.dump), (StorageType::Documents, false, false));
-        let nulls = r#"{"backupId": null, "storageType": null, "storageParams": null, "notify": null, "dump": null, "x": 1}"#;
+        let nulls =
+            r#"{"backupId": null, "storageType": null, "storageParams": null, "notify": null, "dump": null, "x": 1}"#;
         assert!(read(nulls).unwrap().backup_id.is_none());
         let sample = read(r#"{"backupId": "b", "storageType": "Local", "notify": true, "dump": false}"#).unwrap();
         assert_eq!((sample.storage_type, sample.notify), (StorageType::Local, true));

@@ -32,7 +32,8 @@ pub(super) fn told(task: &PortalTask, job: &Job) -> Value {
 
 /// The portal's number after a task: what is restored is another portal, but for a whole server's dump.
 pub(super) fn tenant(task: &PortalTask, job: Option<&Job>) -> i32 {
-    let moved = job.is_some_and(|job| task.sort == Sort::Restore && !task.dump && is_done(job) && job.state != State::Undone);
+    let moved =
+        job.is_some_and(|job| task.sort == Sort::Restore && !task.dump && is_done(job) && job.state != State::Undone);
     if moved { task.tenant.saturating_add(1) } else { task.tenant }
 }
 
@@ -131,12 +132,14 @@ mod tests {
     fn job(state: State, stages: &[&str], fraction: f64) -> Job {
         let stages: Vec<Value> = stages.iter().map(|name| json!({"name": name, "state": "running"})).collect();
         let started = (stages.len() > 1).then_some("2026-01-01T00:00:00Z");
-        serde_json::from_value(json!({
+        let mut job: Job = serde_json::from_value(json!({
             "id": "r-1", "task": "verify", "repository": "box", "backup": "b", "state": state, "operator": "ana",
-            "priority": 0, "notify": false, "created": "", "started": started, "progress": {"fraction": fraction},
+            "priority": 0, "notify": false, "created": "", "started": started, "progress": {},
             "stages": stages,
         }))
-        .unwrap()
+        .unwrap();
+        job.progress.fraction = fraction;
+        job
     }
 
     fn failed(code: &str, message: &str) -> Job {

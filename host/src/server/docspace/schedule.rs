@@ -236,13 +236,9 @@ mod tests {
     fn copies_are_one_to_thirty() {
         let now = time("2026-11-21T12:00:00");
         let cron = json!({"period": 0, "hour": 4, "day": 0});
-        for (copies, expected) in [
-            (json!(null), Some(1)),
-            (json!(1), Some(1)),
-            (json!(30), Some(30)),
-            (json!(31), None),
-            (json!(0), None),
-        ] {
+        for (copies, expected) in
+            [(json!(null), Some(1)), (json!(1), Some(1)), (json!(30), Some(30)), (json!(31), None), (json!(0), None)]
+        {
             let asked = asked(json!({"backupsStored": copies, "cronParams": cron}));
             let found = Schedule::new(&asked, "ana", now).ok().map(|schedule| schedule.backups_stored);
             assert_eq!(found, expected, "{copies}");

@@ -60,7 +60,7 @@ impl Portal {
         let _held = self.starting.lock().await;
         let found = self.work(move |portal| portal.schedule(dump)).await?;
         let Some(mut schedule) = found.filter(|schedule| schedule.is_due(Timestamp::now())) else { return Ok(()) };
-        self.may_still(&schedule)?;
+        self.may_still(&schedule).await?;
         let id = schedule.pending.get_or_insert_with(new_id).clone();
         // One that was started before the server was killed, and not crossed off.
         let known = {
@@ -92,12 +92,12 @@ impl Portal {
     }
 
     /// Whether who made the schedule still has the right to.
-    fn may_still(&self, schedule: &Schedule) -> Result<()> {
+    async fn may_still(self: &Arc<Self>, schedule: &Schedule) -> Result<()> {
         let operator = &schedule.operator;
         let gone = || Error::new("request.forbidden", format!("{operator} is no user any more"));
         let identity = self.server.identities.identity(operator).ok_or_else(gone)?;
         self.admit(&identity)?;
-        self.admit_storage(&identity, schedule.storage_type, &schedule.storage_params)
+        self.admit_to_storage(&identity, schedule.storage_type, &schedule.storage_params).await
     }
 
     fn say(&self, wrong: &str) {

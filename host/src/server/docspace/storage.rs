@@ -147,7 +147,11 @@ mod tests {
             (StorageType::Documents, &[("filePath", "../shop")], Err("repository.bad_name")),
             (StorageType::Documents, &[("filePath", "")], Err("usage")),
             (StorageType::Documents, &[], Err("usage")),
-            (StorageType::ThirdPartyConsumer, &[("module", "S3"), ("filePath", "b@1")], snapshot("bucket", "b", Some(1))),
+            (
+                StorageType::ThirdPartyConsumer,
+                &[("module", "S3"), ("filePath", "b@1")],
+                snapshot("bucket", "b", Some(1)),
+            ),
             (StorageType::CustomCloud, &[("filePath", "shop")], Err("usage")),
             (StorageType::Local, &[("filePath", "/backups/a.tar")], Ok(file)),
             (StorageType::Local, &[("filePath", "/backups")], Err("usage")),
