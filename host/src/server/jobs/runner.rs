@@ -81,28 +81,30 @@ async fn restore(
     let prepared = {
         let (places, task, id) = (Arc::clone(places), task.clone(), job.id.clone());
         blocking(move || {
-            let restore = places.restore(&task)?;
-            let known = restore.target.jobs()?.into_iter().find(|record| record.job == id);
-            Ok((restore, known))
+            let known = places.target(&task.target)?.jobs()?.into_iter().find(|record| record.job == id);
+            Ok((known, places.restore(&task)))
         })
         .await
     };
+    let staged = |record: &Record| matches!(record.status, JobStatus::Running | JobStatus::Interrupted);
     let report = match prepared {
-        Err(error) => Report::not_started(error),
-        Ok((restore, None)) => match first_run(places, job, task, &restore, recorder, cancel).await {
+        Err(error) | Ok((None, Err(error))) => Report::not_started(error),
+        Ok((None, Ok(restore))) => match first_run(places, job, task, &restore, recorder, cancel).await {
             Ok(report) => report,
             Err(error) => Report::not_started(error),
         },
-        Ok((restore, Some(record))) => match record.status {
-            JobStatus::Running | JobStatus::Interrupted => {
-                if let Ok(plan) = Plan::from_json(&record.plan) {
-                    recorder.plan(&plan);
-                }
-                restore::resume(&restore, &job.id, &watch(job, recorder, cancel)).await
+        Ok((Some(record), Ok(restore))) if staged(&record) => {
+            if let Ok(plan) = Plan::from_json(&record.plan) {
+                recorder.plan(&plan);
             }
-            // It ended before the process that ran it could say so.
-            _ => return ended(&record),
-        },
+            restore::resume(&restore, &job.id, &watch(job, recorder, cancel)).await
+        }
+        // What an earlier run has staged is there still: it waits until the archive is back, or until somebody cancels it.
+        Ok((Some(record), Err(error))) if staged(&record) => {
+            return End { state: State::Interrupted, report: None, error: Some(error) };
+        }
+        // It ended before the process that ran it could say so.
+        Ok((Some(record), _)) => return ended(&record),
     };
     end_of(&report)
 }
