@@ -190,7 +190,8 @@ fn not_kept(object: &Object, target: &Target, left_out: &[String]) -> Option<Fin
 /// The table's definition in the words of our own archives, and what it says beyond them.
 fn document(object: &Object, attributes: &Attributes) -> String {
     let kind = &object.source.kind;
-    json!({ "kind": kind, "dialect": DIALECT, "attributes": attributes.table, "left_out": attributes.left_out }).to_string()
+    json!({ "kind": kind, "dialect": DIALECT, "attributes": attributes.table, "left_out": attributes.left_out })
+        .to_string()
 }
 
 fn differences(object: &Object, columns: Vec<String>, staged: &Summary) -> Vec<Finding> {
@@ -198,10 +199,15 @@ fn differences(object: &Object, columns: Vec<String>, staged: &Summary) -> Vec<F
     let expected = if object.definitions_only { Some(0) } else { declared_rows(&object.entries) };
     if let Some(expected) = expected.filter(|expected| *expected != staged.rows) {
         let message = format!("{} rows are staged, the archive has {expected}", staged.rows);
-        findings.push(Finding::refusal("table.row_count", message, "Verify the archive; if it is whole, restore the table again"));
+        findings.push(Finding::refusal(
+            "table.row_count",
+            message,
+            "Verify the archive; if it is whole, restore the table again",
+        ));
     }
     if columns != staged.columns {
-        let message = format!("The columns {} are staged, they should be {}", staged.columns.join(", "), columns.join(", "));
+        let message =
+            format!("The columns {} are staged, they should be {}", staged.columns.join(", "), columns.join(", "));
         findings.push(Finding::refusal("table.columns", message, "Restore the table again; if it stays, report it"));
     }
     findings

@@ -65,7 +65,8 @@ impl<B: BufRead> Portal<B> {
                     let Some(slot) = self.columns.get(&tag.name).and_then(|at| row.get_mut(*at)) else {
                         return Err(unexpected(&tag, "in a row, which the schema does not have"));
                     };
-                    let value = value(&mut self.xml, &mut room).map_err(|failure| failure.column(xml::decode_name(&tag.name)))?;
+                    let value = value(&mut self.xml, &mut room)
+                        .map_err(|failure| failure.column(xml::decode_name(&tag.name)))?;
                     if *slot != Value::Null {
                         return Err(unexpected(&tag, "twice in a row"));
                     }
@@ -177,7 +178,11 @@ mod tests {
             let failure = read(rows).unwrap_err();
             assert_eq!((failure.code.as_str(), failure.row), (code, Some(row)), "{rows}: {failure:?}");
         }
-        let many = "<id>&#65;".to_owned() + &"y".repeat(xml::PIECE - 1) + "<![CDATA[" + &"y".repeat(xml::PIECE - 20) + "]]></id>";
+        let many = "<id>&#65;".to_owned()
+            + &"y".repeat(xml::PIECE - 1)
+            + "<![CDATA["
+            + &"y".repeat(xml::PIECE - 20)
+            + "]]></id>";
         assert_eq!(read(&format!("<t>{many}</t></NewDataSet>")).unwrap_err().code, "docspace.too_large");
     }
 }

@@ -95,7 +95,9 @@ impl<B: BufRead> Xml<B> {
                 Raw::GeneralRef(reference) => return resolved(&reference).map(Event::Text),
                 Raw::Decl(declaration) => check_encoding(&declaration)?,
                 Raw::DocType(_) => {
-                    return Err(bad_xml("It has a document type, which tables of a backup have not and nobody should expand"));
+                    return Err(bad_xml(
+                        "It has a document type, which tables of a backup have not and nobody should expand",
+                    ));
                 }
                 Raw::Comment(_) | Raw::PI(_) => {}
                 Raw::Empty(_) => return Err(bad_xml("An element neither begins nor ends")),

@@ -131,7 +131,9 @@ impl<B: BufRead> Reader<B> {
             Token::Word(word) => word.to_ascii_uppercase(),
             other => return Err(bad_statement(format!("`{}` stands where a column or a key should", other.brief()))),
         };
-        let keys = self.made.attributes.indexes.len() + self.made.attributes.uniques.len() + self.made.attributes.foreign_keys.len();
+        let keys = self.made.attributes.indexes.len()
+            + self.made.attributes.uniques.len()
+            + self.made.attributes.foreign_keys.len();
         if keys + self.made.left_out.len() >= MOST_KEYS + MOST_COLUMNS {
             return Err(too_large("The table has too many keys"));
         }
@@ -167,7 +169,9 @@ impl<B: BufRead> Reader<B> {
         let listed = self.listed()?;
         self.skip_item()?;
         if listed.is_partial {
-            self.made.left_out.push(format!("the unique key `{name}`, which holds the beginnings of values or expressions"));
+            self.made
+                .left_out
+                .push(format!("the unique key `{name}`, which holds the beginnings of values or expressions"));
         } else {
             self.made.attributes.uniques.push(Key { name: None, columns: listed.names(), automatic: false });
         }
@@ -235,7 +239,8 @@ impl<B: BufRead> Reader<B> {
             if is_update { on_update = action } else { on_delete = action }
         }
         self.skip_item()?;
-        let key = ForeignKey { name: None, columns, schema: None, table, references, on_update, on_delete, deferred: false };
+        let key =
+            ForeignKey { name: None, columns, schema: None, table, references, on_update, on_delete, deferred: false };
         self.made.attributes.foreign_keys.push(key);
         Ok(())
     }
@@ -247,7 +252,11 @@ impl<B: BufRead> Reader<B> {
             "SET" | "NO" => {
                 let action = format!("{first} {}", self.tokens.name()?.to_ascii_uppercase());
                 let is_known = ["SET NULL", "SET DEFAULT", "NO ACTION"].contains(&action.as_str());
-                if is_known { Ok(action) } else { Err(bad_statement(format!("`{}` is no action of a key", shown(action.as_bytes())))) }
+                if is_known {
+                    Ok(action)
+                } else {
+                    Err(bad_statement(format!("`{}` is no action of a key", shown(action.as_bytes()))))
+                }
             }
             other => Err(bad_statement(format!("`{}` is no action of a key", shown(other.as_bytes())))),
         }
@@ -405,7 +414,8 @@ impl<B: BufRead> Reader<B> {
                 word if word.is("AUTO_INCREMENT") => {
                     self.tokens.accept_symbol(b'=')?;
                     if let Token::Number(next) = self.tokens.next()? {
-                        self.made.attributes.last_number = next.parse::<i64>().ok().and_then(|next| next.checked_sub(1));
+                        self.made.attributes.last_number =
+                            next.parse::<i64>().ok().and_then(|next| next.checked_sub(1));
                     }
                 }
                 _ => {}
@@ -431,7 +441,9 @@ impl<B: BufRead> Reader<B> {
         let mut depth = 0;
         loop {
             match self.tokens.next()? {
-                Token::Symbol(b'(') if depth >= DEPTH => return Err(too_large("Too many parentheses are inside each other")),
+                Token::Symbol(b'(') if depth >= DEPTH => {
+                    return Err(too_large("Too many parentheses are inside each other"));
+                }
                 Token::Symbol(b'(') => depth += 1,
                 Token::Symbol(b')') if depth <= 1 => return Ok(()),
                 Token::Symbol(b')') => depth -= 1,
@@ -472,7 +484,9 @@ impl Given {
     /// As PostgreSQL writes it; nothing where it cannot be said.
     fn of(&self, column: &Column) -> Option<String> {
         match (self, column.values) {
-            (Self::Now, ValueType::Text) if column.declared.starts_with("timestamp") => Some("CURRENT_TIMESTAMP".to_owned()),
+            (Self::Now, ValueType::Text) if column.declared.starts_with("timestamp") => {
+                Some("CURRENT_TIMESTAMP".to_owned())
+            }
             (Self::Text(text), ValueType::Boolean) => match text.as_str() {
                 "1" => Some("true".to_owned()),
                 "0" => Some("false".to_owned()),
@@ -554,7 +568,10 @@ mod tests {
         assert_eq!((table.indexes.len(), table.indexes[0].name.as_str()), (1, "by_at"));
         assert!(table.indexes[0].columns[0].descending && !table.indexes[0].columns[1].descending);
         let foreign = &table.foreign_keys[0];
-        assert_eq!((foreign.table.as_str(), foreign.on_delete.as_str(), foreign.on_update.as_str()), ("other", "CASCADE", "SET NULL"));
+        assert_eq!(
+            (foreign.table.as_str(), foreign.on_delete.as_str(), foreign.on_update.as_str()),
+            ("other", "CASCADE", "SET NULL")
+        );
         assert_eq!(
             made.left_out,
             [
@@ -583,7 +600,10 @@ mod tests {
             ("CREATE TABLE t ();", "docspace.bad_statement"),
             ("CREATE TABLE t (`a` int,`a` int);", "docspace.bad_statement"),
             ("CREATE TABLE t (`a` int, PRIMARY KEY (`b`));", "docspace.bad_statement"),
-            ("CREATE TABLE t (`a` int, FOREIGN KEY (`a`) REFERENCES u (`a`) ON DELETE DROP);", "docspace.bad_statement"),
+            (
+                "CREATE TABLE t (`a` int, FOREIGN KEY (`a`) REFERENCES u (`a`) ON DELETE DROP);",
+                "docspace.bad_statement",
+            ),
             ("CREATE TABLE t (`a` int COMMENT 'x", "docspace.cut"),
             (&many, "docspace.too_large"),
             (&keys, "docspace.too_large"),
@@ -596,7 +616,10 @@ mod tests {
 
     #[test]
     fn numbers_go_on_only_where_the_key_is_theirs() {
-        let made = Created::read(&b"CREATE TABLE t (`a` int AUTO_INCREMENT, `b` int, PRIMARY KEY (`a`,`b`)) AUTO_INCREMENT=7"[..]).unwrap();
+        let made = Created::read(
+            &b"CREATE TABLE t (`a` int AUTO_INCREMENT, `b` int, PRIMARY KEY (`a`,`b`)) AUTO_INCREMENT=7"[..],
+        )
+        .unwrap();
         assert!(!made.attributes.primary_key.unwrap().automatic && made.attributes.last_number.is_none());
         assert_eq!(made.left_out.len(), 1);
     }

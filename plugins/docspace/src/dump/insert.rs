@@ -76,7 +76,8 @@ impl<B: BufRead> Dump<B> {
             let name = self.tokens.name()?;
             let place = self.columns.iter().position(|column| column.eq_ignore_ascii_case(&name));
             let Some(place) = place.filter(|place| !places.contains(place)) else {
-                let message = format!("The column `{}` is none of the table's, or listed twice", shown(name.as_bytes()));
+                let message =
+                    format!("The column `{}` is none of the table's, or listed twice", shown(name.as_bytes()));
                 return Err(bad_statement(message).column(name));
             };
             places.push(place);

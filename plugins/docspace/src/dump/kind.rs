@@ -29,7 +29,9 @@ impl Declared {
             ("datetime" | "timestamp", _) => (ValueType::Text, "timestamp without time zone"),
             ("date", _) => (ValueType::Text, "date"),
             ("json", _) => (ValueType::Text, "json"),
-            ("binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob", _) => (ValueType::Bytes, "bytea"),
+            ("binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob", _) => {
+                (ValueType::Bytes, "bytea")
+            }
             _ => (ValueType::Text, "text"),
         };
         (values, word.to_owned())
@@ -37,6 +39,10 @@ impl Declared {
 
     fn with_numbers(&self, word: &str) -> String {
         let are_numbers = self.arguments.iter().all(|argument| argument.parse::<u16>().is_ok());
-        if self.arguments.is_empty() || !are_numbers { word.to_owned() } else { format!("{word}({})", self.arguments.join(",")) }
+        if self.arguments.is_empty() || !are_numbers {
+            word.to_owned()
+        } else {
+            format!("{word}({})", self.arguments.join(","))
+        }
     }
 }

@@ -365,8 +365,19 @@ mod tests {
         for (written, expected) in [
             ("REPLACE Into_1", vec![Token::Word("REPLACE".into()), Token::Word("Into_1".into())]),
             ("`a``b`.`größe`", vec![Token::Name("a`b".into()), Token::Symbol(b'.'), Token::Name("größe".into())]),
-            ("-1.5E+20,0", vec![Token::Symbol(b'-'), Token::Number("1.5E+20".into()), Token::Symbol(b','), Token::Number("0".into())]),
-            ("0xfF00 0x, X'0a'", vec![Token::Bytes(vec![255, 0]), Token::Bytes(vec![]), Token::Symbol(b','), Token::Bytes(vec![10])]),
+            (
+                "-1.5E+20,0",
+                vec![
+                    Token::Symbol(b'-'),
+                    Token::Number("1.5E+20".into()),
+                    Token::Symbol(b','),
+                    Token::Number("0".into()),
+                ],
+            ),
+            (
+                "0xfF00 0x, X'0a'",
+                vec![Token::Bytes(vec![255, 0]), Token::Bytes(vec![]), Token::Symbol(b','), Token::Bytes(vec![10])],
+            ),
             (r"'it\'s' 'it''s' '\\' ''", vec![text("it's"), text("it's"), text("\\"), text("")]),
             (r#""a\"b" '\r\n\t\0\Z\b\f\%\_\x'"#, vec![text("a\"b"), text("\r\n\t\0\u{1a}\u{8}\u{c}\\%\\_x")]),
             (r"'\u2028\ud83d\ude00' 'ü;--/*'", vec![text("\u{2028}\u{1f600}"), text("ü;--/*")]),

@@ -41,9 +41,8 @@ impl<'a> Lines<'a> {
             if at > 0 {
                 out.push(b'\t');
             }
-            convert::write(value, *shape, out).map_err(|failure| {
-                failure.row(self.count).column(self.names.get(at).map_or("", String::as_str))
-            })?;
+            convert::write(value, *shape, out)
+                .map_err(|failure| failure.row(self.count).column(self.names.get(at).map_or("", String::as_str)))?;
         }
         out.push(b'\n');
         Ok(())

@@ -35,7 +35,15 @@ fn lines(object: &Object, bytes: &[u8]) -> Result<String, Failure> {
 
 #[test]
 fn both_sorts_of_tables_give_the_same_lines() {
-    for name in ["tenants_quota", "core_settings", "core_userphoto", "core_usergroup", "audit_events", "ai_chats", "webstudio_settings"] {
+    for name in [
+        "tenants_quota",
+        "core_settings",
+        "core_userphoto",
+        "core_usergroup",
+        "audit_events",
+        "ai_chats",
+        "webstudio_settings",
+    ] {
         let of = |archive: &str| {
             let (object, bytes) = table(archive, name);
             lines(&object, &bytes).unwrap()
@@ -60,7 +68,10 @@ fn a_bad_value_names_its_row_and_column() {
         let (object, bytes) = table(archive, "tenants_quota");
         let text = String::from_utf8(bytes).unwrap().replace(from, to);
         let failure = lines(&object, text.as_bytes()).unwrap_err();
-        assert_eq!((failure.code.as_str(), failure.row, failure.column.as_deref()), ("docspace.bad_value", Some(2), Some("tenant")));
+        assert_eq!(
+            (failure.code.as_str(), failure.row, failure.column.as_deref()),
+            ("docspace.bad_value", Some(2), Some("tenant"))
+        );
     }
 }
 
@@ -103,7 +114,11 @@ fn what_is_lost_is_told_once() {
     let outlook = DocSpaceHandler::plan(&object, &Target::named("sqlite", "sqlite")).unwrap();
     let [finding] = &outlook.findings[..] else { panic!("{:?}", outlook.findings) };
     assert_eq!((finding.code.as_str(), finding.severity), ("docspace.not_kept", Severity::Note));
-    assert!(finding.message.contains("the index `title`") && finding.message.contains("fulltext"), "{}", finding.message);
+    assert!(
+        finding.message.contains("the index `title`") && finding.message.contains("fulltext"),
+        "{}",
+        finding.message
+    );
     assert_eq!(outlook.rows, 6040);
 }
 

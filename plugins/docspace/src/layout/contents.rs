@@ -50,7 +50,11 @@ impl Contents {
         let contents = Self::of(sort, members);
         let is_one = match sort {
             Sort::Dump => says_true(archive) && contents.tables.iter().any(|table| table.scheme.is_some()),
-            Sort::Portal => contents.tables.first().and_then(|table| table.data.as_ref()).is_some_and(|table| is_xml(archive, table)),
+            Sort::Portal => contents
+                .tables
+                .first()
+                .and_then(|table| table.data.as_ref())
+                .is_some_and(|table| is_xml(archive, table)),
         };
         is_one.then_some(contents)
     }

@@ -86,7 +86,11 @@ impl People {
 
     fn count(&mut self) -> Result<(), Failure> {
         self.entries += 1;
-        if self.entries > MOST { Err(too_large(format!("There are more than {MOST} users, groups and rights"))) } else { Ok(()) }
+        if self.entries > MOST {
+            Err(too_large(format!("There are more than {MOST} users, groups and rights")))
+        } else {
+            Ok(())
+        }
     }
 
     fn user(&mut self, row: &Record<'_>) -> Result<(), Failure> {

@@ -37,7 +37,8 @@ pub(super) fn open<'a>(
     }
     let attributes = created.attributes();
     let names = attributes.names();
-    let rows = table.data.as_ref().map(|data| Box::new(Dump::new(reader(data), &table.name, names)) as Box<dyn Rows + 'a>);
+    let rows =
+        table.data.as_ref().map(|data| Box::new(Dump::new(reader(data), &table.name, names)) as Box<dyn Rows + 'a>);
     Ok(Some(Stored { attributes, rows }))
 }
 
@@ -62,7 +63,9 @@ pub(super) fn each(
     mut take: impl FnMut(Record<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let Some(members) = contents.named(table) else { return Ok(()) };
-    let Some(Stored { attributes, rows: Some(mut rows) }) = open(archive, contents.sort, members)? else { return Ok(()) };
+    let Some(Stored { attributes, rows: Some(mut rows) }) = open(archive, contents.sort, members)? else {
+        return Ok(());
+    };
     let names: HashMap<String, usize> =
         attributes.names().into_iter().enumerate().map(|(at, name)| (name.to_ascii_lowercase(), at)).collect();
     let mut row = vec![Value::Null; names.len()];

@@ -53,7 +53,10 @@ impl Tables {
 
     fn item(&mut self, archive: &dyn ArchiveReader, table: &TableMembers) -> Result<Option<Item>, Failure> {
         let Some(stored) = stored::open(archive, self.sort, table)? else {
-            return Err(damaged(format!("The archive holds rows of the table {} and no definition", table.name.escape_debug())));
+            return Err(damaged(format!(
+                "The archive holds rows of the table {} and no definition",
+                table.name.escape_debug()
+            )));
         };
         let mut attributes = stored.attributes.clone();
         self.name_indexes(&table.name, &mut attributes);

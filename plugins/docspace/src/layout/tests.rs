@@ -55,8 +55,12 @@ fn everything_in_the_fixtures_is_found() {
         assert_eq!(tables.len(), golden["tables"].as_object().unwrap().len());
         for table in tables {
             let known = &golden["tables"][&table.name.name];
-            let columns: Vec<Value> =
-                attributes(table)["table"]["columns"].as_array().unwrap().iter().map(|column| column["name"].clone()).collect();
+            let columns: Vec<Value> = attributes(table)["table"]["columns"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|column| column["name"].clone())
+                .collect();
             assert_eq!(Value::Array(columns), known["columns"], "{}", table.name);
             let counted = table.payloads.first().and_then(|payload| payload.rows).unwrap_or(0);
             assert_eq!(Value::from(counted), known["rows"], "{}", table.name);
@@ -64,7 +68,8 @@ fn everything_in_the_fixtures_is_found() {
         let users: serde_json::Map<String, Value> = of_kind(&items, "user")
             .iter()
             .map(|user| {
-                let groups = attributes(user)["memberships"].as_array().unwrap().iter().map(|of| of["role"].clone()).collect();
+                let groups =
+                    attributes(user)["memberships"].as_array().unwrap().iter().map(|of| of["role"].clone()).collect();
                 (user.name.name.clone(), groups)
             })
             .collect();
@@ -155,8 +160,16 @@ fn what_contradicts_itself_or_is_hostile_is_refused() {
         (&[("dump", "True"), ("databases/scheme/t", scheme), ("databases/data/u", "")], "docspace.damaged", None),
         (&[("dump", "True"), ("databases/scheme/u", scheme)], "docspace.bad_statement", Some("databases/scheme/u")),
         (&[("dump", "True"), ("databases/scheme/t", "CREATE TABLE `t` (")], "docspace.cut", Some("databases/scheme/t")),
-        (&[("databases/core/t", TABLE), ("storage/restore_info", &listed)], "docspace.bad_xml", Some("storage/restore_info")),
-        (&[("databases/core/t", TABLE), ("storage/restore_info", &deep)], "docspace.bad_xml", Some("storage/restore_info")),
+        (
+            &[("databases/core/t", TABLE), ("storage/restore_info", &listed)],
+            "docspace.bad_xml",
+            Some("storage/restore_info"),
+        ),
+        (
+            &[("databases/core/t", TABLE), ("storage/restore_info", &deep)],
+            "docspace.bad_xml",
+            Some("storage/restore_info"),
+        ),
         (&[("databases/core/t", TABLE), ("storage/restore_info", "")], "docspace.cut", Some("storage/restore_info")),
     ] {
         let failure = items(&archive(members)).unwrap_err();
@@ -168,7 +181,9 @@ fn what_contradicts_itself_or_is_hostile_is_refused() {
 fn a_large_directory_is_several_and_indexes_keep_out_of_each_others_way() {
     let mut members = vec![("dump".to_owned(), b"True".to_vec())];
     for name in ["a", "a_b"] {
-        let text = format!("CREATE TABLE `{name}` (`x` int, KEY `b` (`x`), KEY `b_b` (`x`), FOREIGN KEY (`x`) REFERENCES `gone` (`x`));");
+        let text = format!(
+            "CREATE TABLE `{name}` (`x` int, KEY `b` (`x`), KEY `b_b` (`x`), FOREIGN KEY (`x`) REFERENCES `gone` (`x`));"
+        );
         members.push((format!("databases/scheme/{name}"), text.into_bytes()));
     }
     members.extend((0..1100).map(|number| (format!("storage/files/folder_1/{number}"), Vec::new())));
@@ -176,7 +191,10 @@ fn a_large_directory_is_several_and_indexes_keep_out_of_each_others_way() {
     let directories: Vec<_> =
         of_kind(&items, "directory").iter().map(|item| (item.name.name.clone(), item.payloads.len())).collect();
     let named = |name: &str, files| (name.to_owned(), files);
-    assert_eq!(directories, [named("files/folder_1", 500), named("files/folder_1 #2", 500), named("files/folder_1 #3", 100)]);
+    assert_eq!(
+        directories,
+        [named("files/folder_1", 500), named("files/folder_1 #2", 500), named("files/folder_1 #3", 100)]
+    );
     let indexes: Vec<String> = of_kind(&items, "table")
         .iter()
         .flat_map(|table| attributes(table)["table"]["indexes"].as_array().unwrap().clone())

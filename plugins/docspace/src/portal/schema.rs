@@ -140,8 +140,11 @@ impl Schema {
     /// The table, as far as the schema says what it is.
     pub(crate) fn table(&self) -> TableAttributes {
         let is_known = |name: &String| self.columns.iter().any(|column| column.element == *name);
-        let key = (!self.key.is_empty() && self.key.iter().all(is_known))
-            .then(|| Key { name: None, columns: self.key.iter().map(|name| decode_name(name)).collect(), automatic: false });
+        let key = (!self.key.is_empty() && self.key.iter().all(is_known)).then(|| Key {
+            name: None,
+            columns: self.key.iter().map(|name| decode_name(name)).collect(),
+            automatic: false,
+        });
         let columns = self.columns.iter().map(|declared| {
             let nullable = declared.nullable && !self.key.contains(&declared.element);
             column(decode_name(&declared.element), values(&declared.kind), nullable)
@@ -234,7 +237,11 @@ mod tests {
             ("", "", "docspace.bad_xml"),
             (&many, "", "docspace.too_large"),
             (&long, "", "docspace.too_large"),
-            ("<xs:element name=\"a\" type=\"xs:int\"/><xs:element name=\"_x0061_\" type=\"xs:int\"/>", "", "docspace.bad_xml"),
+            (
+                "<xs:element name=\"a\" type=\"xs:int\"/><xs:element name=\"_x0061_\" type=\"xs:int\"/>",
+                "",
+                "docspace.bad_xml",
+            ),
             ("<xs:element name=\"a\" type=\"xs:int\">", "", "docspace.bad_xml"),
             (
                 "<xs:element name=\"a\" type=\"xs:int\"/></xs:sequence></xs:complexType></xs:element><xs:element name=\"other\">\
