@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import re
+import struct
 import tarfile
 from xml.sax.saxutils import escape
 
@@ -272,7 +273,7 @@ def canonical(value, kind):
         return "\\x" + value.hex()
     kind = TYPES[kind][1]
     if kind == "double":
-        return "%.17g" % value
+        return struct.pack(">d", value).hex()
     if kind in ("dateTime", "decimal"):
         return value.rstrip("0").rstrip(".") if "." in value else value
     return str(value)
