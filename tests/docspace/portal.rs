@@ -14,6 +14,8 @@ pub const OPERATOR: &str = "sk-operator";
 pub const OTHER: &str = "sk-other";
 
 const CONFIG: &str = r#"
+[limits]
+body_bytes = 65536
 [targets.live]
 url = "sqlite:{dir}/live.sqlite"
 [targets.aside]

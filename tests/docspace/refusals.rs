@@ -94,7 +94,7 @@ fn what_cannot_be_understood_is_refused() {
         assert_eq!(answer.status, status, "{call} {body}: {}", answer.text());
         refused(answer, status);
     }
-    let large = format!(r#"{{"backupId": "", "x": "{}"}}"#, "x".repeat(9 << 20));
+    let large = format!(r#"{{"backupId": "", "x": "{}"}}"#, "x".repeat(70_000));
     refused(admin.request(Method::POST, &path("startrestore"), &[], large.into_bytes()), 413);
     std::os::unix::fs::symlink("/etc", server.sandbox.path("backups/way-out")).expect("a link");
     for (file, status) in [

@@ -67,23 +67,26 @@ pub(super) fn open(server: &Arc<Server>, settings: &Docspace) -> Router<Arc<Serv
     let limits = &server.config.limits;
     let slow = RequestBodyTimeoutLayer::new(Duration::from_secs(limits.idle_seconds));
     let upload = post(upload::take).layer(DefaultBodyLimit::max(upload::MOST_OF_A_REQUEST));
-    let backup = Router::new()
-        .route("/startrestore", post(calls::start_restore))
-        .route("/getrestoreprogress", get(calls::restore_progress))
-        .route("/getbackuphistory", get(calls::history))
-        .route("/startbackup", post(calls::start_backup))
-        .route("/getbackupprogress", get(calls::backup_progress))
-        .route("/cancelbackup", post(calls::cancel_backup))
-        .route("/deletebackup/{id}", delete(calls::delete_backup))
-        .route("/deletebackuphistory", delete(calls::delete_history))
-        .route("/getbackupschedule", get(calls::schedule))
-        .route("/createbackupschedule", post(calls::create_schedule))
-        .route("/deletebackupschedule", delete(calls::delete_schedule))
-        .route("/getbackupscount", get(calls::count))
-        .route("/getservicestate", get(calls::service_state))
-        .route("/backuptmp", get(calls::temporary_folder));
-    Router::new()
-        .nest("/api/2.0/backup", backup)
+    let calls = [
+        ("startrestore", post(calls::start_restore)),
+        ("getrestoreprogress", get(calls::restore_progress)),
+        ("getbackuphistory", get(calls::history)),
+        ("startbackup", post(calls::start_backup)),
+        ("getbackupprogress", get(calls::backup_progress)),
+        ("cancelbackup", post(calls::cancel_backup)),
+        ("deletebackup/{id}", delete(calls::delete_backup)),
+        ("deletebackuphistory", delete(calls::delete_history)),
+        ("getbackupschedule", get(calls::schedule)),
+        ("createbackupschedule", post(calls::create_schedule)),
+        ("deletebackupschedule", delete(calls::delete_schedule)),
+        ("getbackupscount", get(calls::count)),
+        ("getservicestate", get(calls::service_state)),
+        ("backuptmp", get(calls::temporary_folder)),
+    ];
+    let calls = calls
+        .into_iter()
+        .fold(Router::new(), |router, (call, answer)| router.route(&format!("/api/2.0/backup/{call}"), answer));
+    calls
         .route("/api/2.0/backup/backupFileUpload.ashx", upload.clone())
         // Where the vendor's own pages send it.
         .route("/backupFileUpload.ashx", upload)
