@@ -140,7 +140,7 @@ fn repositories_are_for_whom_they_are() {
 
 #[test]
 fn a_backup_can_be_cancelled() {
-    let (sandbox, config) = prepared(200_000);
+    let (sandbox, config) = prepared(20_000);
     let mut server = Server::configured(sandbox, &config);
     server.variable("FAILPOINTS", "repository.pack=sleep(1500)");
     server.start();
@@ -173,6 +173,8 @@ fn a_backup_outlives_the_server() {
         let before = history(&server.bearer(ADMIN)).len();
         let begun = post(&server.bearer(ADMIN), "startbackup", &to(0, &[("folderId", "42")]));
         server.ended();
+        // The lock of a process that was killed is free after two minutes; nobody waits for that here.
+        std::fs::remove_dir_all(server.sandbox.path("box/42/locks")).expect("the locks");
         server.variable("FAILPOINTS", "");
         server.start();
         let admin = server.bearer(ADMIN);
@@ -181,5 +183,32 @@ fn a_backup_outlives_the_server() {
         let listed = history(&admin);
         assert_eq!((listed.len(), listed[0].0.as_str()), (before + 1, begun["taskId"].as_str().expect("an id")));
         assert_eq!(listed[0].1, format!("42@{}", before + 1), "{point}");
+    }
+}
+
+#[test]
+fn what_expires_is_removed() {
+    let mut server = filled(20);
+    let id = backed_up(&server.bearer(ADMIN), &to(4, &[]));
+    let listed = get(&server.bearer(ADMIN), "getbackuphistory");
+    assert_ne!(listed[0]["expiresOn"], "0001-01-01T00:00:00");
+    server.kill();
+    server.sandbox.sql(
+        "state/jobs.sqlite",
+        &format!("UPDATE kept SET value = json_set(value, '$.expires', '2026-01-01T00:00:00Z') WHERE name = 'docspace record {id}'"),
+    );
+    server.start();
+    let admin = server.bearer(ADMIN);
+    assert!(history(&admin).is_empty());
+    refused(admin.post(&path("startrestore"), &by_id(&id)), 404);
+    let since = std::time::Instant::now();
+    let document = server.sandbox.path("day/shop/backup.json");
+    let left = || {
+        let document: Value = serde_json::from_slice(&std::fs::read(&document).expect("a document")).expect("JSON");
+        document["snapshots"].as_array().expect("a list").len()
+    };
+    while left() > 0 {
+        assert!(since.elapsed() < super::support::server::PATIENCE, "it is still there");
+        std::thread::sleep(std::time::Duration::from_millis(50));
     }
 }

@@ -128,9 +128,12 @@ pub fn of_file(file: &str) -> Value {
 /// Asks until a task is as `is` wants it; it never goes backwards.
 #[track_caller]
 pub fn wait(client: &Client, call: &str, is: impl Fn(&Value) -> bool) -> Value {
-    let (since, mut last) = (Instant::now(), 0);
+    let (since, mut last, mut id) = (Instant::now(), 0, Value::Null);
     loop {
         let task = get(client, call);
+        if task["taskId"] != id {
+            (id, last) = (task["taskId"].clone(), 0);
+        }
         let progress = task["progress"].as_u64().unwrap_or_else(|| panic!("no task: {task}"));
         assert!((last..=100).contains(&progress), "from {last} to {task}");
         if is(&task) {

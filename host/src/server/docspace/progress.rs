@@ -126,6 +126,7 @@ mod tests {
             tenant: 7,
             begun: String::new(),
             record: None,
+            before: None,
         }
     }
 

@@ -45,6 +45,8 @@ pub(super) struct PortalTask {
     pub(super) begun: String,
     /// The backup that is restored, where it is one of the history.
     pub(super) record: Option<String>,
+    /// The one whose place it takes, once its job is there.
+    pub(super) before: Option<Box<PortalTask>>,
 }
 
 /// A task that was started, or the one that runs already.
@@ -86,12 +88,20 @@ impl Portal {
     pub(super) fn newest(&self, sort: Sort, dump: Option<bool>) -> Result<Option<(PortalTask, Job)>> {
         let mut found: Vec<(PortalTask, Job)> = Vec::new();
         for dump in [false, true].into_iter().filter(|known| dump.is_none_or(|dump| dump == *known)) {
-            let Some(task) = self.store().kept::<PortalTask>(&kept_as(sort, dump))? else { continue };
-            if let Some(job) = self.job(&task.operator, &task.id)? {
-                found.push((task, job));
-            }
+            found.extend(self.last(sort, dump)?);
         }
         Ok(found.into_iter().max_by_key(|(task, _)| times::kept(&task.begun)))
+    }
+
+    fn last(&self, sort: Sort, dump: bool) -> Result<Option<(PortalTask, Job)>> {
+        let mut next = self.store().kept::<PortalTask>(&kept_as(sort, dump))?;
+        while let Some(task) = next {
+            if let Some(job) = self.job(&task.operator, &task.id)? {
+                return Ok(Some((task, job)));
+            }
+            next = task.before.map(|before| *before);
+        }
+        Ok(None)
     }
 
     /// How far the newest task is, as clients read it; null where there is none. Blocks.
@@ -171,9 +181,12 @@ impl Portal {
     }
 
     async fn new_task(self: &Arc<Self>, id: String, sort: Sort, dump: bool, operator: &str) -> Result<PortalTask> {
-        let tenant = self.work(Self::tenant).await?;
+        let work = move |portal: &Self| Ok((portal.tenant()?, portal.last(sort, dump)?));
+        let (tenant, last) = self.work(work).await?;
+        // Not the whole line of them.
+        let before = last.map(|(task, _)| Box::new(PortalTask { before: None, ..task }));
         let (operator, begun) = (operator.to_owned(), Timestamp::now().to_string());
-        Ok(PortalTask { id, sort, dump, operator, tenant, begun, record: None })
+        Ok(PortalTask { id, sort, dump, operator, tenant, begun, record: None, before })
     }
 
     async fn start(self: &Arc<Self>, task: PortalTask, work: jobs::Task, notify: bool) -> Result<Started> {
