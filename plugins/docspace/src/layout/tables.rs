@@ -12,7 +12,7 @@ use super::names::Names;
 use super::{SCHEMA, stored};
 
 /// Bytes of a table whose rows are counted here, and of all that are: counting reads them.
-const COUNTED: u64 = 1 << 20;
+const COUNTED: u64 = 4 << 20;
 const COUNTED_ALL: u64 = 32 << 20;
 
 /// The tables that are still to be given.
