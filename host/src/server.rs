@@ -158,8 +158,8 @@ async fn places(
 
 fn router(server: Arc<Server>) -> Router {
     let mut router = v1::router().merge(console::router());
-    if server.config.docspace.is_some() {
-        router = router.merge(docspace::router());
+    if let Some(settings) = &server.config.docspace {
+        router = router.merge(docspace::open(&server, settings));
     }
     // The last one: it answers pings at the root, which is a page of the console's.
     router = kinetica::open(router, &server.config);

@@ -114,33 +114,35 @@ async fn restore(
         let (places, mut task, id) = (Arc::clone(places), task.clone(), job.id.clone());
         let recorder = Arc::clone(recorder);
         blocking(move || {
+            let known = places.target(&task.target)?.jobs()?.into_iter().find(|record| record.job == id);
             if let Some(newest) = places.newest(&task.archive) {
                 // Whoever goes on with it reads the same one, whatever is newest then.
                 recorder.pin(&newest)?;
                 task.archive = newest;
             }
-            let restore = places.restore(&task)?;
-            let known = restore.target.jobs()?.into_iter().find(|record| record.job == id);
-            Ok((restore, known))
+            Ok((known, places.restore(&task)))
         })
         .await
     };
+    let staged = |record: &Record| matches!(record.status, JobStatus::Running | JobStatus::Interrupted);
     let report = match prepared {
-        Err(error) => Report::not_started(error),
-        Ok((restore, None)) => match first_run(places, job, task, &restore, recorder, cancel).await {
+        Err(error) | Ok((None, Err(error))) => Report::not_started(error),
+        Ok((None, Ok(restore))) => match first_run(places, job, task, &restore, recorder, cancel).await {
             Ok(report) => report,
             Err(error) => Report::not_started(error),
         },
-        Ok((restore, Some(record))) => match record.status {
-            JobStatus::Running | JobStatus::Interrupted => {
-                if let Ok(plan) = Plan::from_json(&record.plan) {
-                    recorder.plan_again(&plan);
-                }
-                restore::resume(&restore, &job.id, &watch(job, recorder, cancel)).await
+        Ok((Some(record), Ok(restore))) if staged(&record) => {
+            if let Ok(plan) = Plan::from_json(&record.plan) {
+                recorder.plan_again(&plan);
             }
-            // It ended before the process that ran it could say so.
-            _ => return ended(&record),
-        },
+            restore::resume(&restore, &job.id, &watch(job, recorder, cancel)).await
+        }
+        // What an earlier run has staged is there still: it waits until the archive is back, or until somebody cancels it.
+        Ok((Some(record), Err(error))) if staged(&record) => {
+            return End { state: State::Interrupted, report: None, error: Some(error) };
+        }
+        // It ended before the process that ran it could say so.
+        Ok((Some(record), _)) => return ended(&record),
     };
     end_of(&report)
 }
