@@ -459,7 +459,9 @@ mod tests {
     #[test]
     fn what_is_no_hash_is_refused() {
         let store = store();
-        for (password, tokens, said) in [(Some("secret"), vec![], "password is no hash"), (None, vec!["sk-secret"], "tokens are SHA-256")] {
+        for (password, tokens, said) in
+            [(Some("secret"), vec![], "password is no hash"), (None, vec!["sk-secret"], "tokens are SHA-256")]
+        {
             let user = User {
                 password: password.map(str::to_owned),
                 tokens: tokens.into_iter().map(str::to_owned).collect(),
