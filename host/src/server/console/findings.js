@@ -27,6 +27,7 @@ function byCode(findings) {
 }
 
 function group(code, findings, fixes) {
+  const same = new Set(findings.map((finding) => finding.fix)).size === 1;
   const list = el("ul", null, findings.slice(0, SHOWN).map(item));
   let shown = SHOWN;
   const rest = () => `Show more (${count(findings.length - shown)})`;
@@ -36,7 +37,6 @@ function group(code, findings, fixes) {
     if (shown >= findings.length) more.remove();
     else more.textContent = rest();
   }, { class: "plain" });
-  const same = new Set(findings.map((finding) => finding.fix)).size === 1;
   return el("div", { class: "finding" },
     el("p", { class: "code" }, el("code", null, visible(code)), findings.length > 1 && el("span", { class: "quiet" }, ` ${count(findings.length)} times`)),
     list, more,

@@ -37,7 +37,7 @@ export function state(word) {
 
 /** Names and values, one below the other or side by side. */
 export function facts(pairs, attributes) {
-  const given = pairs.filter(([, value]) => value !== null && value !== undefined && value !== false);
+  const given = pairs.filter(([, value]) => value !== null && value !== undefined && value !== false && value !== "");
   return el("dl", { class: "facts", ...attributes }, given.map(([term, value]) => el("div", null, el("dt", null, term), el("dd", null, value))));
 }
 

@@ -18,9 +18,9 @@ export function table({ caption, columns, rows, text, key, noun = "row", size = 
   const body = el("tbody");
   const status = el("p", { class: "count", "aria-live": "polite" });
   const pager = el("nav", { class: "pager", "aria-label": `Pages: ${caption}` });
-  const head = el("tr", null, columns.map((column) => el("th", { scope: "col", class: column.number && "number" }, column.title)));
+  const head = el("tr", null, columns.map((column) => el("th", { scope: "col", class: classOf(column) }, column.title)));
   const node = el("div", { class: "table" },
-    el("div", { class: "tools" }, text && filterBox(), tools, status),
+    el("div", { class: text || tools.length > 0 ? "tools" : "unseen" }, text && filterBox(), tools, status),
     el("div", { class: "scroll" }, el("table", null, el("caption", { class: "unseen" }, caption), el("thead", null, head), body)),
     pager);
   draw();
@@ -68,7 +68,7 @@ export function table({ caption, columns, rows, text, key, noun = "row", size = 
 
   function line(row) {
     const cells = columns.map((column, at) => el(at === 0 ? "th" : "td",
-      { class: [column.number && "number", column.wide && "wide"].filter(Boolean).join(" ") || null, scope: at === 0 ? "row" : null, "data-title": column.title }, column.cell(row)));
+      { class: classOf(column), scope: at === 0 ? "row" : null, "data-title": column.title }, column.cell(row)));
     return el("tr", { "data-key": key ? key(row) : null }, cells);
   }
 
@@ -91,6 +91,10 @@ export function table({ caption, columns, rows, text, key, noun = "row", size = 
       el("span", null, `${count(from + 1)}–${count(Math.min(from + size, found))} of ${count(found)}`),
       button("Next", turn(1), { class: "after", disabled: shown.page === pages - 1 }));
   }
+}
+
+function classOf({ title, number, wide }) {
+  return [number && "number", wide && "wide", title === "" && "end"].filter(Boolean).join(" ") || null;
 }
 
 function places(row) {
