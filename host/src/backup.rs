@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::cancel::Cancel;
 use crate::catalog::manifest;
@@ -28,7 +29,7 @@ pub use filter::Filter;
 use frame::Frame;
 
 /// What was written.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, ToSchema)]
 pub struct Written {
     /// Which backup.
     pub backup: Backup,

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 pub use crate::name::ObjectName;
 
@@ -28,7 +29,8 @@ pub use manifest::Totals;
 pub use verify::verify;
 
 /// A SHA-256 digest, written as 64 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ToSchema)]
+#[schema(value_type = String)]
 pub struct Digest(pub [u8; 32]);
 
 impl fmt::Display for Digest {
@@ -150,7 +152,7 @@ pub enum Compression {
 }
 
 /// When an object is restored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Section {
     /// Before rows; the object's own rows come with it.
@@ -177,7 +179,7 @@ pub struct Object {
 }
 
 /// Which backup this is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Backup {
     /// The backup's name.

@@ -1,11 +1,12 @@
 //! What a precondition, a plugin or a target found: how bad it is, what it is about, and what can be done.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::name::ObjectName;
 
 /// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
@@ -17,7 +18,7 @@ pub enum Severity {
 }
 
 /// Something a precondition or a plugin found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,

@@ -1,6 +1,7 @@
 //! What a restore will do, decided before anything is written: a value that is saved, read, edited and applied.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::catalog::{Backup, Digest, ObjectName};
 
@@ -42,7 +43,7 @@ pub use select::select;
 pub use share::Share;
 
 /// What happens when an object of that name exists in the target. The words are Kinetica's `restore_policy`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Policy {
     /// The restore is refused.
@@ -77,7 +78,7 @@ impl std::str::FromStr for Policy {
 }
 
 /// What becomes of tables' subscriptions to data sources. The words are Kinetica's `restore_subscriptions`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Subscriptions {
     /// They go on as they were at the source.
@@ -90,7 +91,7 @@ pub enum Subscriptions {
 }
 
 /// What an operator can do without.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LeaveOut {
     /// Objects belong to the role that runs the restore.
@@ -102,7 +103,7 @@ pub enum LeaveOut {
 }
 
 /// What an operator asks for of [`StageKind`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StageChoice {
     /// A database of its own where the restore brings everything that the target's holds, else beside the live objects.
@@ -115,7 +116,7 @@ pub enum StageChoice {
 }
 
 /// Where a job works until its switch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StageKind {
     /// Beside the live objects; the switch exchanges them one by one in one transaction.
@@ -136,7 +137,7 @@ impl StageKind {
 }
 
 /// What a step does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// The name is free: the object is created.
@@ -164,7 +165,7 @@ impl Action {
 }
 
 /// One object's place in the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// The step's number; edges name steps by it, and reordering does not change it.
@@ -236,7 +237,7 @@ impl Step {
 }
 
 /// The archive that was planned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedArchive {
     /// Where it was.
@@ -248,7 +249,7 @@ pub struct PlannedArchive {
 }
 
 /// The target that was planned for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedTarget {
     /// Where it is: `sqlite:PATH`.
@@ -260,7 +261,7 @@ pub struct PlannedTarget {
 }
 
 /// A plugin that planned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PluginIdentity {
     /// Its name.
@@ -272,7 +273,7 @@ pub struct PluginIdentity {
 }
 
 /// What the steps add up to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Totals {
     /// Steps that restore something.
     pub objects: u64,
@@ -300,7 +301,7 @@ impl Totals {
 }
 
 /// A whole plan. Not a promise yet: only the check makes a [`crate::check::CheckedPlan`] of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// Version of this document: 1.
@@ -327,7 +328,7 @@ pub struct Plan {
 }
 
 /// A kind of objects, as the plugin that restores it describes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KindDescription {
     /// The kind.
     pub name: String,

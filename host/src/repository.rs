@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
 use crate::source::Place;
@@ -55,7 +56,7 @@ pub struct Repository {
 }
 
 /// The contents of a snapshot: its objects, and the files of each.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Contents {
     /// The kind.
     pub kind: String,

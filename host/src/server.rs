@@ -62,6 +62,7 @@ pub(crate) struct Server {
     pub(crate) identities: Arc<Identities>,
     pub(crate) audit: Audit,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) readiness: v1::Readiness,
 }
 
 /// Serves until `stop` is done; then takes no more requests, stops every job at its next safe place, and returns. The next server goes on with them.
@@ -77,9 +78,14 @@ pub async fn serve(
     if server.config.demo {
         demo::seed(&server).await?;
     }
+    v1::begin(&server)?;
     let listener = listen::Listener::bind(&server.config).await?;
     ready(listener.address());
     let router = router(Arc::clone(&server));
+    let stop = async {
+        stop.await;
+        server.readiness.stop();
+    };
     listener.run(router, stop).await;
     server.jobs.stop().await;
     Ok(())
@@ -103,7 +109,7 @@ async fn open(config: Config, surroundings: Surroundings) -> Result<Arc<Server>>
         Jobs::start(store, places, width, short, listeners)?
     };
     let audit = Audit::open(&state.join("audit.jsonl"))?;
-    Ok(Arc::new(Server { config, places, jobs, identities, audit, metrics }))
+    Ok(Arc::new(Server { config, places, jobs, identities, audit, metrics, readiness: v1::Readiness::default() }))
 }
 
 async fn places(

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 pub mod misbehaving;
 pub mod postgres;
+pub mod server;
 
 /// A folder that vanishes, in which the binary runs.
 pub struct Sandbox {

@@ -5,18 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::catalog::Section;
 
 use super::{LeaveOut, Policy, Selector, StageChoice, Subscriptions};
 
 /// What the operator asked for; part of the plan, because other options make another plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// Objects to restore; all when empty.
+    #[schema(value_type = Vec<String>)]
     pub select: Vec<Selector>,
     /// Objects to leave out of these.
+    #[schema(value_type = Vec<String>)]
     pub exclude: Vec<Selector>,
     /// The snapshot that the archive must hold; whatever it holds when absent.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::component::Wasm;
 use super::grant::{Decision, Interface};
@@ -12,7 +13,7 @@ use crate::error::Result;
 use crate::plan::KindDescription;
 
 /// A plugin, as an operator sees it before granting anything.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Inspection {
     /// Its name.
     pub name: String,
@@ -24,6 +25,7 @@ pub struct Inspection {
     pub component_bytes: u64,
     /// Its file; absent for our own.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub file: Option<PathBuf>,
     /// What it restores.
     pub kinds: Vec<KindDescription>,
@@ -36,7 +38,7 @@ pub struct Inspection {
 }
 
 /// An interface that a plugin imports.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Permission {
     /// `tables`, `blobs`, ….
     pub interface: String,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
 use crate::failpoint;
@@ -13,7 +14,7 @@ use super::sweep::{orphans, sweep};
 use super::{Repository, check_name, place_of};
 
 /// What a change did, or would do.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Change {
     /// The backup.
     pub backup_name: String,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
 
@@ -20,7 +21,7 @@ pub(super) struct Names {
 }
 
 /// All about a backup: one read of it lists the snapshots.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BackupDocument {
     version: u32,
@@ -41,7 +42,7 @@ pub struct BackupDocument {
 }
 
 /// How a backup's snapshots are made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BackupOptions {
     /// Selectors of the objects, as they were written; all objects when empty.
@@ -61,7 +62,7 @@ impl Default for BackupOptions {
 }
 
 /// What a snapshot is built on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BackupType {
     /// Nothing: it holds all its bytes.
@@ -93,7 +94,7 @@ impl BackupType {
 }
 
 /// A snapshot in short.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Summary {
     /// Its id.
@@ -122,6 +123,7 @@ pub struct Summary {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub comment: String,
     /// The packs it reads, by the snapshot that stored them: first and last numbers of runs.
+    #[schema(value_type = Object)]
     pub(super) packs: BTreeMap<u64, Vec<[u32; 2]>>,
 }
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
 use crate::failpoint;
@@ -23,7 +24,7 @@ const UNDER_WAY: usize = 2;
 const LEVEL: i32 = 3;
 
 /// What was stored.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Stored {
     /// The new snapshot.
     pub snapshot: Summary,

@@ -42,9 +42,12 @@ pub(crate) struct Identity {
     pub(crate) user: String,
     /// What they may do at all.
     pub(crate) role: Role,
-    repositories: Option<BTreeSet<String>>,
-    targets: Option<BTreeSet<String>>,
-    kinds: Option<BTreeSet<String>>,
+    /// Repositories they may use; all when absent.
+    pub(crate) repositories: Option<BTreeSet<String>>,
+    /// Targets they may use; all when absent.
+    pub(crate) targets: Option<BTreeSet<String>>,
+    /// Kinds of objects they may restore; all when absent.
+    pub(crate) kinds: Option<BTreeSet<String>>,
 }
 
 impl Identity {

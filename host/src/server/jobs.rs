@@ -239,6 +239,12 @@ impl Jobs {
         super::blocking(move || jobs.find(&id)).await
     }
 
+    /// Jobs, newest first; open ones as they are now. Blocks.
+    pub(crate) fn list(&self, listing: &Listing) -> Result<Vec<Arc<Job>>> {
+        let found = self.store.jobs(listing)?;
+        Ok(found.into_iter().map(|job| self.live(&job.id).map_or_else(|| Arc::new(job), |live| live.job())).collect())
+    }
+
     fn live(&self, id: &str) -> Option<Arc<Live>> {
         self.inner().open.get(id).map(Arc::clone)
     }

@@ -14,6 +14,7 @@ pub(crate) struct Problem(pub(crate) Error);
 
 /// What a client reads.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
 pub(crate) struct ProblemBody {
     /// `urn:reinstate:` and the code.
     #[serde(rename = "type")]
@@ -77,12 +78,14 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         "request.forbidden" => StatusCode::FORBIDDEN,
         "request.not_found" | "job.not_found" | "repository.not_found" | "archive.not_found" => StatusCode::NOT_FOUND,
         "request.bad_method" => StatusCode::METHOD_NOT_ALLOWED,
+        // A document that came with the request, as any other that cannot be understood.
+        "plan.invalid" => StatusCode::BAD_REQUEST,
         "request.too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "request.bad_media_type" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "request.key_reused" => StatusCode::UNPROCESSABLE_ENTITY,
         "request.throttled" => StatusCode::TOO_MANY_REQUESTS,
         "request.timeout" => StatusCode::REQUEST_TIMEOUT,
-        "server.stopping" => StatusCode::SERVICE_UNAVAILABLE,
+        "server.stopping" | "server.store" => StatusCode::SERVICE_UNAVAILABLE,
         "job.not_possible" | "job.superseded" | "target.busy" | "repository.busy" | "repository.backup_exists" => {
             StatusCode::CONFLICT
         }
@@ -104,7 +107,7 @@ impl IntoResponse for Problem {
             let schemes = HeaderValue::from_static("Bearer realm=\"reinstate\", Basic realm=\"reinstate\"");
             headers.insert(header::WWW_AUTHENTICATE, schemes);
         }
-        if status == StatusCode::TOO_MANY_REQUESTS {
+        if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

@@ -45,7 +45,6 @@ pub struct RestoreTask {
     /// The target's name.
     pub target: String,
     /// How.
-    #[schema(value_type = Object)]
     pub options: Options,
     /// The plan, where one was made before: it is carried out as it is, or refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]

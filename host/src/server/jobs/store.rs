@@ -266,32 +266,29 @@ impl Store {
         self.texts(sql, params![id, from, limit])?.iter().map(|object| parse(object)).collect()
     }
 
+    /// Lines of a job's log after a number, in order.
+    pub(crate) fn log(&self, id: &str, after: u64, limit: u32) -> Result<Vec<(u64, LogEntry)>> {
+        let sql = "SELECT seq, entry FROM log WHERE job = (SELECT number FROM jobs WHERE id = ?1) AND seq > ?2 ORDER BY seq LIMIT ?3";
+        let found = self.numbered(sql, id, after, limit)?;
+        found.into_iter().map(|(seq, entry)| Ok((seq, parse(&entry)?))).collect()
+    }
+
     /// What changed after a number, in order, at most `limit` of each sort.
     pub(crate) fn changed(&self, id: &str, after: u64, limit: u32) -> Result<Vec<Changed>> {
-        let after = i64::try_from(after).unwrap_or(i64::MAX);
-        let numbered = |sql: &str| -> Result<Vec<(u64, String)>> {
-            let reader = self.reader();
-            let mut statement = reader.prepare_cached(sql).map_err(failed)?;
-            let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?));
-            let rows = statement.query_map(params![id, after, limit], read).map_err(failed)?;
-            rows.collect::<rusqlite::Result<_>>().map_err(failed)
-        };
-        let objects = numbered(
+        let objects = self.numbered(
             "SELECT seq, object FROM objects WHERE job = (SELECT number FROM jobs WHERE id = ?1) AND seq > ?2 ORDER BY seq LIMIT ?3",
+            id,
+            after,
+            limit,
         )?;
-        let log = numbered(
-            "SELECT seq, entry FROM log WHERE job = (SELECT number FROM jobs WHERE id = ?1) AND seq > ?2 ORDER BY seq LIMIT ?3",
-        )?;
+        let log = self.log(id, after, limit)?;
         // Where one sort was cut short, what follows its last number comes another time: nothing may be overtaken.
-        let cut = |rows: &[(u64, String)]| (rows.len() == limit as usize).then(|| rows.last().map_or(0, |row| row.0));
-        let end = cut(&objects).into_iter().chain(cut(&log)).min().unwrap_or(u64::MAX);
+        let end = cut(&objects, limit).into_iter().chain(cut(&log, limit)).min().unwrap_or(u64::MAX);
         let mut found = Vec::new();
         for (seq, object) in objects.iter().filter(|row| row.0 <= end) {
             found.push(Changed::Object(*seq, Box::new(parse(object)?)));
         }
-        for (seq, entry) in log.iter().filter(|row| row.0 <= end) {
-            found.push(Changed::Log(*seq, parse(entry)?));
-        }
+        found.extend(log.into_iter().filter(|row| row.0 <= end).map(|(seq, entry)| Changed::Log(seq, entry)));
         found.sort_by_key(Changed::seq);
         Ok(found)
     }
@@ -335,12 +332,26 @@ impl Store {
         Ok(gone > 0)
     }
 
+    fn numbered(&self, sql: &str, id: &str, after: u64, limit: u32) -> Result<Vec<(u64, String)>> {
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        let reader = self.reader();
+        let mut statement = reader.prepare_cached(sql).map_err(failed)?;
+        let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?));
+        let rows = statement.query_map(params![id, after, limit], read).map_err(failed)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(failed)
+    }
+
     fn texts(&self, sql: &str, values: impl rusqlite::Params) -> Result<Vec<String>> {
         let reader = self.reader();
         let mut statement = reader.prepare_cached(sql).map_err(failed)?;
         let rows = statement.query_map(values, |row| row.get(0)).map_err(failed)?;
         rows.collect::<rusqlite::Result<_>>().map_err(failed)
     }
+}
+
+/// The last number of rows that are as many as were asked for.
+fn cut<T>(rows: &[(u64, T)], limit: u32) -> Option<u64> {
+    rows.last().filter(|_| rows.len() >= limit as usize).map(|row| row.0)
 }
 
 fn known(connection: &Connection, operator: &str, key: &str) -> rusqlite::Result<Option<Known>> {
