@@ -45,11 +45,18 @@ function placesOf(objects) {
   }));
 }
 
+/** What is below a name: how far it is, told apart by more than a colour. */
+function standing({ state, kind, rows, rows_done: done }) {
+  if (state === "failed") return "✕ failed";
+  if (state === "running" && rows > 0) return `${count(done)} of ${count(rows)} rows`;
+  const amount = rows > 0 ? `${count(rows)} rows` : kind;
+  return state === "staged" ? `✓ ${amount}` : amount;
+}
+
 function box(object, { x, y }) {
-  const rows = object.rows > 0 ? `${count(object.rows_done)} of ${count(object.rows)} rows` : object.kind;
   const node = el("div", { class: `box ${object.state}`, title: `${visible(object.name)}: ${object.state}` },
     el("bdi", { class: "name" }, visible(object.name)),
-    el("div", { class: "quiet" }, el("span", { class: "unseen" }, `${object.state}, `), rows),
+    el("div", { class: "quiet" }, el("span", { class: "unseen" }, `${object.state}, `), standing(object)),
     object.state === "running" && el("progress", { max: Math.max(1, object.rows), value: Math.min(object.rows_done, object.rows), "aria-hidden": "true" }));
   node.style.left = `${x}px`;
   node.style.top = `${y}px`;

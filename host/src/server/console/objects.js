@@ -18,7 +18,7 @@ export function objectsOf() {
     noun: "object",
     keep: "objects.",
     columns: [
-      { title: "Object", cell: (object) => [name(object.name), object.error && el("div", { class: "wrong" }, visible(object.error.message))] },
+      { title: "Object", wide: true, cell: (object) => [name(object.name), object.error && el("div", { class: "wrong" }, visible(object.error.message))] },
       { title: "Kind", cell: (object) => name(object.kind) },
       { title: "Action", cell: (object) => object.action },
       { title: "State", cell: (object) => state(object.state) },

@@ -50,7 +50,7 @@ function objects(title, map, keep, second = "Kind") {
     keep: `${keep}.`,
     noun: "object",
     size: 25,
-    columns: [{ title: "Object", cell: ([own]) => name(own) }, { title: second, wide: true, cell: ([, other]) => name(other) }],
+    columns: [{ title: "Object", wide: true, cell: ([own]) => name(own) }, { title: second, wide: true, cell: ([, other]) => name(other) }],
   }).node);
 }
 

@@ -64,13 +64,18 @@ function amounts(report) {
   return { restored: number(report?.restored_objects), renamed: number(report?.renamed_objects), dropped: number(report?.dropped_objects) };
 }
 
+/** It goes, they go. */
+function does(number, noun, verb) {
+  return `${counted(number, noun)} ${verb}${number === 1 ? "s" : ""}`;
+}
+
 function undoing(job, report) {
   const { restored, renamed, dropped } = amounts(report);
   return confirm(`Undo ${job.id}?`, el("ul", null,
-    el("li", null, `${counted(restored, "restored object")} go out of sight in `, name(job.target), ", with all that was written to them since."),
+    el("li", null, `${does(restored, "restored object", "leave")} `, name(job.target), ", with all that was written to them since."),
     el("li", null, "What they took the place of comes back, as it was."),
-    renamed > 0 && el("li", null, `${counted(renamed, "renamed object")} get their names back.`),
-    dropped > 0 && el("li", null, `${counted(dropped, "dropped table")} come back.`),
+    renamed > 0 && el("li", null, `${does(renamed, "renamed object", "return")} to the old name.`),
+    dropped > 0 && el("li", null, `${does(dropped, "dropped table", "come")} back.`),
     el("li", null, "It happens at once, and can be switched again until it is discarded.")), "Undo the restore");
 }
 
@@ -81,7 +86,7 @@ function redoing(job) {
 function discarding(job, report) {
   const { restored } = amounts(report);
   const what = job.state === "undone"
-    ? `${counted(restored, "restored object")} that were taken back are deleted. The restore cannot be switched again.`
+    ? `What was taken back (${counted(restored, "object")}) is deleted. The restore cannot be switched again.`
     : "What the restore took the place of is deleted for good. The restore cannot be undone any more.";
   return confirm(`Discard ${job.id}?`, el("p", null, what), "Delete it", { harsh: true });
 }

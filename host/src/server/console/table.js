@@ -6,7 +6,7 @@ import { button } from "./parts.js";
 import { place, remember } from "./router.js";
 
 /**
- * `columns`: `{title, cell(row), number?, wide?}`. `text(row)` is what the filter looks at; no filter without. `key(row)` tells rows apart, so
+ * `columns`: `{title, cell(row), number?, wide?, lead?}`; a leading one is what a row is about, and takes a line of its own on a phone. `text(row)` is what the filter looks at; no filter without. `key(row)` tells rows apart, so
  * that the focus stays where it is when they change. `keep` is the name under which the address has the page and the filter.
  */
 export function table({ caption, columns, rows, text, key, noun = "row", size = 50, keep = "", empty = "Nothing fits", tools = [] }) {
@@ -93,8 +93,8 @@ export function table({ caption, columns, rows, text, key, noun = "row", size = 
   }
 }
 
-function classOf({ title, number, wide }) {
-  return [number && "number", wide && "wide", title === "" && "end"].filter(Boolean).join(" ") || null;
+function classOf({ title, number, wide, lead }) {
+  return [number && "number", wide && "wide", lead && "lead", title === "" && "end"].filter(Boolean).join(" ") || null;
 }
 
 function places(row) {

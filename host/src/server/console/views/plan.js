@@ -115,7 +115,7 @@ function steps(plan) {
     tools: [el("div", { class: "chips", role: "group", "aria-label": "Only these actions" }, chips)],
     columns: [
       { title: "Action", cell: (step) => sign(step.action) },
-      { title: "Object", cell: object },
+      { title: "Object", wide: true, lead: true, cell: object },
       { title: "Kind", cell: (step) => name(step.object.kind) },
       { title: "Rows", number: true, cell: (step) => count(step.rows) },
       { title: "Bytes", number: true, cell: (step) => bytes(step.bytes) },

@@ -42,7 +42,7 @@ function contentsTable(repository, backup, snapshot, contents) {
     text: (object) => `${object.kind} ${object.name}`,
     noun: "object",
     columns: [
-      { title: "Object", cell: (object) => name(object.name) },
+      { title: "Object", wide: true, cell: (object) => name(object.name) },
       { title: "Kind", cell: (object) => name(object.kind) },
       { title: "Payloads", number: true, cell: (object) => count(object.files.length) },
       mayAct() && { title: "", cell: (object) => action("Restore only this…", href(["restore"], { repository, backup, snapshot: snapshot.id, ...selected(object) }), { class: "button small", "aria-label": `Restore only ${object.name}` }) },
