@@ -26,13 +26,16 @@ export function hrefOf(archive) {
 
 /** What the address of a form or a plan says: the archive, the target, and the options that are not as usual. */
 export function requestFrom(query) {
-  let options = {};
+  return { archive: fromQuery(query), file: query.get("file") ?? "", target: query.get("target") ?? "", notify: query.get("notify") === "true", options: optionsFrom(query) };
+}
+
+function optionsFrom(query) {
   try {
-    options = JSON.parse(query.get("options") ?? "{}");
+    return { ...JSON.parse(query.get("options") ?? "{}") };
   } catch {
     // An address that somebody has cut short.
+    return {};
   }
-  return { archive: fromQuery(query), file: query.get("file") ?? "", target: query.get("target") ?? "", notify: query.get("notify") === "true", options };
 }
 
 /** The same as members of an address. */

@@ -59,7 +59,7 @@ async function made(path, query, signal) {
   const view = viewOf(path);
   if (!view) return { title: "Not found", node: el("div", null, heading([], "Nothing is here"), action("Repositories", "#/repositories")) };
   try {
-    return await view({ path, query, signal, again: () => show(false) });
+    return await view({ path, query, signal });
   } catch (error) {
     if (signal.aborted) return {};
     return { title: "Problem", node: el("div", null, heading([], "This cannot be shown"), problem(error, button("Try again", () => show(true), { class: "primary" }))) };

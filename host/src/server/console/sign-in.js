@@ -48,6 +48,7 @@ function form(ended, finish) {
   const byToken = el("details", { class: "by-token" }, el("summary", null, "Sign in with a token"), token.node);
   byToken.addEventListener("toggle", () => {
     for (const other of [user, password]) other.input.required = !byToken.open;
+    token.input.required = byToken.open;
     (byToken.open ? token.input : user.input).focus();
   });
   const wrong = el("p", { class: "wrong", role: "alert" });
@@ -57,7 +58,7 @@ function form(ended, finish) {
     submit.disabled = true;
     wrong.textContent = "";
     try {
-      keep(byToken.open && token.input.value ? await withToken(token.input.value.trim()) : await withPassword(user.input.value, password.input.value));
+      keep(byToken.open ? await withToken(token.input.value.trim()) : await withPassword(user.input.value, password.input.value));
       finish();
     } catch (problem) {
       wrong.textContent = visible(problem.message);

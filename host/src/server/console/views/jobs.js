@@ -2,7 +2,7 @@
 
 import { get, path as api } from "../api.js";
 import { textOf } from "../archive.js";
-import { el, name } from "../dom.js";
+import { el, fill, name } from "../dom.js";
 import { duration, between, percent, time } from "../format.js";
 import { choiceField, textField } from "../fields.js";
 import { button, heading, problem, state } from "../parts.js";
@@ -13,15 +13,31 @@ const LIMIT = 50;
 const EVERY = 3000;
 const STATES = ["queued", "running", "paused", "interrupted", "succeeded", "failed", "refused", "cancelled", "undone", "discarded"];
 
-export async function jobsView({ signal, again }) {
+export async function jobsView({ signal }) {
   const listed = await read(signal);
   const shown = list(listed);
   const trouble = el("div");
+  let last = null;
+  const turn = (before) => {
+    remember("before", before);
+    look();
+  };
+  const [newest, older] = [button("Newest", () => turn(null)), button("Older", () => turn(last))];
+  const draw = (jobs) => {
+    shown.update(jobs);
+    last = jobs.at(-1)?.id;
+    newest.hidden = !place().query.get("before");
+    older.hidden = jobs.length < LIMIT;
+    fill(trouble);
+  };
+  const look = () => read(signal).then(draw).catch((error) => { if (!signal.aborted) fill(trouble, problem(error)); });
+  const asked = place().query;
   const filters = el("form", { class: "tools filters", onsubmit: (event) => event.preventDefault() },
-    choiceField("State", null, [["", "All"], ...STATES.map((word) => [word, word])], { value: place().query.get("state") ?? "", onchange: filtered("state", again) }),
-    textField("Operator", null, { type: "search", "data-filter": true, value: place().query.get("operator") ?? "", onchange: filtered("operator", again) }));
-  keepReading(shown, trouble, signal);
-  return { title: "Jobs", node: el("div", null, heading([], "Jobs"), filters, trouble, shown.node, pages(listed, again)) };
+    choiceField("State", null, [["", "All"], ...STATES.map((word) => [word, word])], { value: asked.get("state") ?? "", onchange: filtered("state", look) }),
+    textField("Operator", null, { type: "search", "data-filter": true, value: asked.get("operator") ?? "", onchange: filtered("operator", look) }));
+  draw(listed);
+  keepLooking(look, signal);
+  return { title: "Jobs", node: el("div", null, heading([], "Jobs"), filters, trouble, shown.node, el("nav", { class: "pager", "aria-label": "Pages of jobs" }, newest, older)) };
 }
 
 async function read(signal) {
@@ -31,36 +47,19 @@ async function read(signal) {
   return (await get(`${api("jobs")}?${asked}`, signal)).jobs;
 }
 
-function filtered(key, again) {
+function filtered(key, look) {
   return (event) => {
     remember(key, event.target.value.trim());
     remember("before", null);
-    again();
+    look();
   };
 }
 
-function pages(jobs, again) {
-  const { query } = place();
-  const older = jobs.length === LIMIT && button("Older", () => turn(jobs.at(-1).id));
-  const newest = query.get("before") && button("Newest", () => turn(null));
-  const turn = (before) => {
-    remember("before", before);
-    again();
-  };
-  return (older || newest) && el("nav", { class: "pager", "aria-label": "Pages of jobs" }, newest, older);
-}
-
-/** Reads the list again and again while somebody looks. */
-async function keepReading(shown, trouble, signal) {
+/** Looks again and again while somebody does. */
+async function keepLooking(look, signal) {
   while (!signal.aborted) {
     await new Promise((done) => setTimeout(done, EVERY));
-    if (signal.aborted || document.hidden) continue;
-    try {
-      shown.update(await read(signal));
-      trouble.replaceChildren();
-    } catch (error) {
-      if (!signal.aborted) trouble.replaceChildren(problem(error));
-    }
+    if (!signal.aborted && !document.hidden) await look();
   }
 }
 

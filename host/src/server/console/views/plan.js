@@ -61,12 +61,12 @@ function verdict(request, plan) {
   const id = freshId();
   const below = el("div");
   const key = newKey();
-  const { archive, target, options, notify } = request;
+  const { archive, target, notify } = request;
   const begin = button("Start the restore", async () => {
     begin.disabled = true;
     fill(below);
     try {
-      await start(api("restores"), { archive, target, options, plan, ...(notify ? { notify } : {}) }, key);
+      await start(api("restores"), { archive, target, plan, ...(notify ? { notify } : {}) }, key);
     } catch (error) {
       begin.disabled = false;
       const again = error.status === 0 && "Whether it started is not known. Start again: with the same plan it starts once.";
