@@ -94,7 +94,10 @@ pub async fn serve(
 async fn open(config: Config, surroundings: Surroundings) -> Result<Arc<Server>> {
     let state = config.state.clone();
     let uploads = state.join("uploads");
-    std::fs::create_dir_all(&uploads).map_err(|error| {
+    // Nobody else's business: backups, and who may do what.
+    let made =
+        std::os::unix::fs::DirBuilderExt::mode(std::fs::DirBuilder::new().recursive(true), 0o700).create(&uploads);
+    made.map_err(|error| {
         Error::new("server.bad_config", format!("The folder {} cannot be made: {error}", uploads.display()))
     })?;
     let store = Arc::new(Store::open(&state.join("jobs.sqlite"))?);
@@ -106,7 +109,7 @@ async fn open(config: Config, surroundings: Surroundings) -> Result<Arc<Server>>
     let (width, short) = (config.jobs.width, config.jobs.short_bytes);
     let jobs = {
         let (store, places) = (Arc::clone(&store), Arc::clone(&places));
-        Jobs::start(store, places, width, short, listeners)?
+        blocking(move || Jobs::start(store, places, width, short, listeners)).await?
     };
     let audit = Audit::open(&state.join("audit.jsonl"))?;
     Ok(Arc::new(Server { config, places, jobs, identities, audit, metrics, readiness: v1::Readiness::default() }))

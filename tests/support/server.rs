@@ -1,13 +1,15 @@
 //! The real server as a process: with the demonstration or a configuration of the test's own, killed and started again where a test wants it.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdout};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
+use reqwest::header::{HeaderMap, HeaderName};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -242,7 +244,7 @@ pub struct Client {
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
-    pub headers: reqwest::header::HeaderMap,
+    pub headers: HeaderMap,
     pub body: Vec<u8>,
 }
 
@@ -338,6 +340,35 @@ impl Client {
         })
     }
 
+    /// A POST whose body comes piece by piece over a connection of its own; without a length it is sent in chunks.
+    pub fn stream(&self, path: &str, length: Option<u64>, pieces: impl Iterator<Item = Vec<u8>>) -> Answer {
+        let address = self.url.strip_prefix("http://").expect("plain HTTP");
+        let mut stream = TcpStream::connect(address).expect("a connection");
+        let _ = stream.set_read_timeout(Some(PATIENCE));
+        let authorization = self.authorization.as_ref().map(|value| format!("Authorization: {value}\r\n"));
+        let size = length.map_or("Transfer-Encoding: chunked".to_owned(), |length| format!("Content-Length: {length}"));
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{}{size}\r\n\r\n",
+            authorization.unwrap_or_default()
+        );
+        stream.write_all(head.as_bytes()).expect("sent");
+        let mut send = |bytes: &[u8]| stream.write_all(bytes).is_ok();
+        for piece in pieces {
+            let sent = match length {
+                Some(_) => send(&piece),
+                None => send(format!("{:x}\r\n", piece.len()).as_bytes()) && send(&piece) && send(b"\r\n"),
+            };
+            // A server that has heard enough answers and closes.
+            if !sent {
+                break;
+            }
+        }
+        if length.is_none() {
+            send(b"0\r\n\r\n");
+        }
+        answer(stream)
+    }
+
     /// Reads a stream of server-sent events until `enough` says so, or it ends.
     pub fn events(&self, path: &str, last: Option<&str>, mut enough: impl FnMut(&Sent) -> bool) -> Vec<Sent> {
         let mut request = self.http.get(format!("{}{path}", self.url)).header("accept", "text/event-stream");
@@ -389,6 +420,25 @@ impl Client {
         let open = ["queued", "running", "paused"];
         self.wait(job, |job| !open.contains(&job["state"].as_str().unwrap_or_default()))
     }
+}
+
+fn answer(stream: TcpStream) -> Answer {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).expect("a status");
+    let status = line.split(' ').nth(1).expect("a status").parse().expect("a number");
+    let mut headers = HeaderMap::new();
+    loop {
+        line.clear();
+        reader.read_line(&mut line).expect("a header");
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
+        headers.insert(name, value.trim().parse().expect("a value"));
+    }
+    let mut body = Vec::new();
+    let length = headers.get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
+    let _ = reader.take(length.unwrap_or(u64::MAX)).read_to_end(&mut body);
+    Answer { status, headers, body }
 }
 
 /// An event of a stream.

@@ -3,7 +3,7 @@
 //! A job is a value ([`Job`]) that is written to the [`Store`] whenever it changes. What runs of it listens to the library's events; a job that
 //! was running when the process ended goes on when the next one starts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub(crate) use store::{Changed, Changes, Listing, StartKey, Store};
 
 use queue::{Candidate, Queue};
 use recorder::Recorder;
+use steer::Busy;
+use store::Known;
 
 /// Who asked for a job, and how.
 #[derive(Debug, Clone, Default)]
@@ -58,6 +60,9 @@ pub(crate) enum Moment {
 /// Gets a job at its start and at its end; returns at once.
 pub(crate) type Listener = Arc<dyn Fn(&Arc<Job>, Moment) + Send + Sync>;
 
+/// For how long a stop waits for jobs to come to a safe place; what needs longer goes on as after a kill.
+const LAST_STEPS: Duration = Duration::from_secs(30);
+
 /// What somebody wants of a job that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wish {
@@ -79,9 +84,11 @@ pub(crate) struct Jobs {
 }
 
 struct Inner {
-    /// Jobs that have not ended, and those that somebody still waits for.
+    /// Jobs that have not ended.
     open: HashMap<String, Arc<Live>>,
     queue: Queue,
+    /// Jobs that have ended and are being undone or discarded.
+    steered: HashSet<String>,
     /// No job is started any more.
     stopping: bool,
 }
@@ -92,19 +99,28 @@ pub(super) struct Live {
     /// The job's last number in the store; it moves whenever something changed.
     seq: watch::Sender<u64>,
     control: Mutex<Control>,
+    /// Held while the job is written: what is older never comes later.
+    writing: Mutex<()>,
 }
 
 #[derive(Default)]
 struct Control {
     wish: Option<Wish>,
     cancel: Cancel,
-    /// Somebody undoes, discards or aborts it right now.
+    /// The run is over, and its end is being written: it hears no wish any more.
+    ending: bool,
+    /// Somebody takes it in, resumes or cancels it right now.
     busy: bool,
 }
 
 impl Live {
     fn new(job: Job, seq: u64) -> Self {
-        Self { job: RwLock::new(Arc::new(job)), seq: watch::Sender::new(seq), control: Mutex::default() }
+        Self {
+            job: RwLock::new(Arc::new(job)),
+            seq: watch::Sender::new(seq),
+            control: Mutex::default(),
+            writing: Mutex::default(),
+        }
     }
 
     fn job(&self) -> Arc<Job> {
@@ -121,6 +137,23 @@ impl Live {
         change(Arc::make_mut(&mut job));
         Arc::clone(&job)
     }
+
+    /// Writes the job with a change, and shows it once that is kept; the change is made twice, for figures move meanwhile.
+    fn save(
+        &self,
+        store: &Store,
+        change: impl Fn(&mut Job),
+        changes: &Changes,
+        report: Option<&str>,
+    ) -> Result<Arc<Job>> {
+        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut job = Job::clone(&self.job());
+        change(&mut job);
+        let seq = store.write(&job, changes, report)?;
+        let job = self.change(change);
+        self.seq.send_replace(seq);
+        Ok(job)
+    }
 }
 
 /// A job that was asked for.
@@ -133,7 +166,7 @@ pub(crate) struct Submitted {
 }
 
 impl Jobs {
-    /// Opens the jobs of an earlier process, and begins to run what waits.
+    /// Opens the jobs of an earlier process, and begins to run what waits. Blocks while their archives are looked at.
     pub(crate) fn start(
         store: Arc<Store>,
         places: Arc<Places>,
@@ -141,19 +174,15 @@ impl Jobs {
         short_bytes: u64,
         listeners: Vec<Listener>,
     ) -> Result<Arc<Self>> {
-        let mut inner = Inner { open: HashMap::new(), queue: Queue::new(width, short_bytes), stopping: false };
+        let mut inner = Inner {
+            open: HashMap::new(),
+            queue: Queue::new(width, short_bytes),
+            steered: HashSet::new(),
+            stopping: false,
+        };
         for mut job in store.open_jobs()? {
             if job.state == State::Running {
-                // Its process is gone; what it committed is in its target.
-                job.state = State::Queued;
-                store.write(
-                    &job,
-                    &Changes {
-                        log: vec![log("warning", "The server was ended while the job ran; it goes on")],
-                        ..Changes::default()
-                    },
-                    None,
-                )?;
+                again(&store, &mut job)?;
             }
             let seq = store.seq(&job.id)?;
             if job.state == State::Queued {
@@ -184,41 +213,42 @@ impl Jobs {
         super::blocking(move || jobs.take_in(task, &asked)).await
     }
 
-    fn take_in(&self, task: Task, asked: &Asked) -> Result<Submitted> {
+    fn take_in(self: &Arc<Self>, task: Task, asked: &Asked) -> Result<Submitted> {
         if self.inner().stopping {
             return Err(Error::new("server.stopping", "The server is being stopped; ask again when it is back"));
         }
-        let job = Job {
-            id: crate::restore::new_job_name()?,
-            task,
-            state: State::Queued,
-            operator: asked.operator.clone(),
-            priority: asked.priority,
-            notify: asked.notify,
-            created: Timestamp::now().to_string(),
-            started: None,
-            ended: None,
-            waits_for: None,
-            progress: Progress::default(),
-            stages: vec![recorder::stage("queue", "running")],
-            error: None,
-        };
-        let door = asked.door.as_ref().map(Value::to_string);
-        if let Some(known) = self.store.add(&job, door.as_deref(), asked.key.as_ref())? {
-            if asked.key.as_ref().is_some_and(|key| key.request != known.request) {
-                return Err(Error::new("request.key_reused", "The idempotency key was used for another request"));
-            }
-            return Ok(Submitted { job: self.find(&known.job)?, known: true });
+        if let Some(key) = &asked.key
+            && let Some(known) = self.store.known(&asked.operator, &key.key)?
+        {
+            return self.known(key, &known);
         }
+        let job = new_job(task, asked)?;
         let candidate = candidate(&job, self.places.size(&job.task));
         let live = Arc::new(Live::new(job, 0));
         let job = live.job();
-        let mut inner = self.inner();
-        inner.open.insert(job.id.clone(), live);
-        inner.queue.add(candidate);
-        drop(inner);
-        self.wake.notify_one();
-        Ok(Submitted { job, known: false })
+        // Open before it is kept: whoever finds it by its key can wait for it.
+        self.inner().open.insert(job.id.clone(), Arc::clone(&live));
+        let mut busy = Busy::of(self, &live)?;
+        let door = asked.door.as_ref().map(Value::to_string);
+        let added = self.store.add(&job, door.as_deref(), asked.key.as_ref());
+        if let Ok(None) = added {
+            busy.candidate = Some(candidate);
+            return Ok(Submitted { job, known: false });
+        }
+        self.inner().open.remove(&job.id);
+        match (added?, &asked.key) {
+            // The same request came twice at the same time.
+            (Some(known), Some(key)) => self.known(key, &known),
+            _ => Err(Error::new("host.internal", "A job was known by a key that it has not")),
+        }
+    }
+
+    /// The job that a key stands for.
+    fn known(&self, key: &StartKey, known: &Known) -> Result<Submitted> {
+        if key.request != known.request {
+            return Err(Error::new("request.key_reused", "The idempotency key was used for another request"));
+        }
+        Ok(Submitted { job: self.find(&known.job)?, known: true })
     }
 
     /// The job of that name; blocks for a job that has ended. Fails with `job.not_found`.
@@ -283,20 +313,24 @@ impl Jobs {
     async fn dispatch(self: Arc<Self>) {
         loop {
             self.wake.notified().await;
-            loop {
-                let next = {
-                    let mut inner = self.inner();
-                    if inner.stopping {
-                        return;
-                    }
-                    let next = inner.queue.next();
-                    self.say_what_they_wait_for(&inner);
-                    next.and_then(|id| inner.open.get(&id).map(Arc::clone))
-                };
-                let Some(live) = next else { break };
+            while let Some(live) = self.next() {
                 tokio::spawn(Arc::clone(&self).run(live));
             }
+            if self.inner().stopping {
+                return;
+            }
         }
+    }
+
+    fn next(&self) -> Option<Arc<Live>> {
+        let mut inner = self.inner();
+        if inner.stopping {
+            return None;
+        }
+        let next = inner.queue.next();
+        self.say_what_they_wait_for(&inner);
+        // What is queued is open: see `Busy`.
+        inner.open.get(&next?).map(Arc::clone)
     }
 
     fn say_what_they_wait_for(&self, inner: &Inner) {
@@ -312,13 +346,19 @@ impl Jobs {
 
     async fn run(self: Arc<Self>, live: Arc<Live>) {
         let recorder = Recorder::new(Arc::clone(&self.store), Arc::clone(&live));
-        let first = recorder.begin();
-        if first {
+        if recorder.begin().await {
             self.tell(&live, Moment::Started);
         }
         let flushing = tokio::spawn(Arc::clone(&recorder).keep_flushing());
         let cancel = live.control().cancel.clone();
-        let end = runner::run(&self.places, &live.job(), &recorder, &cancel).await;
+        let running = {
+            let (places, job, recorder) = (Arc::clone(&self.places), live.job(), Arc::clone(&recorder));
+            // A task of its own: a panic there ends this job, and not the place that it has in the queue.
+            tokio::spawn(async move { runner::run(&places, &job, &recorder, &cancel).await })
+        };
+        let end = running.await.unwrap_or_else(|fault| {
+            runner::End::failed(Error::new("host.internal", format!("The host itself failed: {fault}")))
+        });
         flushing.abort();
         let end = self.after_wish(&live, end).await;
         self.settle(&live, &recorder, end).await;
@@ -326,13 +366,18 @@ impl Jobs {
 
     /// What the end of a run means, in the light of what somebody wanted.
     async fn after_wish(&self, live: &Live, end: runner::End) -> runner::End {
-        let wish = live.control().wish;
+        let wish = {
+            let mut control = live.control();
+            control.ending = true;
+            control.wish
+        };
         let stopped = end.state == State::Interrupted;
         match wish {
             Some(Wish::Pause) if stopped => runner::End { state: State::Paused, error: None, ..end },
             Some(Wish::Stop) if stopped => runner::End { state: State::Queued, error: None, ..end },
             Some(Wish::Cancel) if stopped => match runner::abort(&self.places, &live.job()).await {
-                Ok(()) => runner::End { state: State::Cancelled, error: None, ..end },
+                Ok(None) => runner::End { state: State::Cancelled, error: None, ..end },
+                Ok(Some(end)) => end,
                 Err(error) => runner::End { state: State::Interrupted, error: Some(error), ..end },
             },
             _ => end,
@@ -340,28 +385,26 @@ impl Jobs {
     }
 
     async fn settle(&self, live: &Arc<Live>, recorder: &Arc<Recorder>, end: runner::End) {
-        let job = live.job();
-        let state = end.state;
+        let id = live.job().id.clone();
+        let mut said = false;
         // A store that fails (a full disk) is tried again: a job must not be lost for it.
         while let Err(error) = recorder.end(&end).await {
-            recorder.log("error", "host", None, error.to_string());
+            if !std::mem::replace(&mut said, true) {
+                recorder.log("error", "host", None, error.to_string());
+            }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        *live.control() = Control::default();
         {
             let mut inner = self.inner();
-            inner.queue.done(&job.id);
-            if state == State::Queued && !inner.stopping {
-                let size = self.places.size(&job.task);
-                inner.queue.add(candidate(&job, size));
-            }
-            if state.is_ended() {
-                inner.open.remove(&job.id);
+            *live.control() = Control::default();
+            inner.queue.done(&id);
+            if end.state.is_ended() {
+                inner.open.remove(&id);
             }
         }
         // After it left the table: whoever wakes finds the end in the store.
         live.seq.send_modify(|seq| *seq += 1);
-        if state.is_ended() || state == State::Interrupted {
+        if end.state.is_ended() || end.state == State::Interrupted {
             self.tell(live, Moment::Ended);
         }
         self.wake.notify_one();
@@ -372,27 +415,65 @@ impl Jobs {
         self.listeners.iter().for_each(|listener| listener(&job, moment));
     }
 
-    /// Stops every job at its next safe place; they go on when the next process starts. Returns when all have stopped.
+    /// Stops every job at its next safe place; they go on when the next process starts. Returns when all have stopped, or cannot do so soon.
     pub(crate) async fn stop(&self) {
-        let running: Vec<Arc<Live>> = {
+        {
             let mut inner = self.inner();
             inner.stopping = true;
-            inner.open.values().map(Arc::clone).collect()
-        };
+            for live in inner.queue.running_ids().filter_map(|id| inner.open.get(id)) {
+                let mut control = live.control();
+                control.wish.get_or_insert(Wish::Stop);
+                control.cancel.cancel();
+            }
+        }
         self.wake.notify_one();
-        for live in running.iter().filter(|live| live.job().state == State::Running) {
-            let mut control = live.control();
-            control.wish.get_or_insert(Wish::Stop);
-            control.cancel.cancel();
-        }
-        while self.load().1 > 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let stopped = async {
+            while self.load().1 > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let _ = tokio::time::timeout(LAST_STEPS, stopped).await;
     }
 }
 
+fn new_job(task: Task, asked: &Asked) -> Result<Job> {
+    Ok(Job {
+        id: crate::restore::new_job_name()?,
+        task,
+        state: State::Queued,
+        operator: asked.operator.clone(),
+        priority: asked.priority,
+        notify: asked.notify,
+        created: Timestamp::now().to_string(),
+        started: None,
+        ended: None,
+        waits_for: None,
+        progress: Progress::default(),
+        stages: vec![recorder::stage("queue", "running")],
+        error: None,
+    })
+}
+
+/// A job whose process is gone waits again; what it committed is in its target.
+fn again(store: &Store, job: &mut Job) -> Result<()> {
+    job.state = State::Queued;
+    (job.progress.rate, job.progress.seconds_left) = (None, None);
+    if let Some(last) = job.stages.last_mut().filter(|last| last.state == "running") {
+        "waiting".clone_into(&mut last.state);
+    }
+    let log = vec![log("warning", "The server was ended while the job ran; it goes on")];
+    store.write(job, &Changes { log, ..Changes::default() }, None).map(drop)
+}
+
 fn candidate(job: &Job, size: Option<u64>) -> Candidate {
-    Candidate { id: job.id.clone(), operator: job.operator.clone(), priority: job.priority, claim: job.claim(), size }
+    Candidate {
+        id: job.id.clone(),
+        operator: job.operator.clone(),
+        priority: job.priority,
+        claim: job.claim(),
+        size,
+        begun: job.started.is_some(),
+    }
 }
 
 fn log(level: &str, text: &str) -> LogEntry {

@@ -25,7 +25,7 @@ INSERT INTO customers SELECT i, 'Customer ' || i,
 INSERT INTO products SELECT key + 1, value, 2.5 + key * 1.25
     FROM json_each('["Tea", "Coffee", "Cocoa", "Honey", "Jam", "Bread", "Butter", "Cheese", "Olives", "Salt", "Pepper", "Saffron"]');
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
-INSERT INTO orders SELECT i, 1 + i * 7919 % 300, date('2024-01-01', i / 6 || ' days'), i % 9 > 0 FROM n;
+INSERT INTO orders SELECT i, 1 + i * 7919 % 300, date('2024-01-01', (i / 6) || ' days'), i % 9 > 0 FROM n;
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
 INSERT OR IGNORE INTO order_items SELECT 1 + i % 2000, 1 + i * 31 % 12, 1 + i % 4 FROM n;
 COMMIT;

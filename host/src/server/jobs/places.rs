@@ -70,6 +70,15 @@ impl Places {
         })
     }
 
+    /// The newest snapshot by its id, of an archive that names none; nothing where it names one, or where that cannot be said now.
+    pub(crate) fn newest(&self, archive: &ArchiveAt) -> Option<ArchiveAt> {
+        let ArchiveAt::Snapshot { repository, backup, snapshot: None } = archive else { return None };
+        let document = self.repository(repository).ok()?.backup(backup).ok()?;
+        let (repository, backup) = (repository.clone(), backup.clone());
+        let snapshot = Some(document.find(None)?.id);
+        Some(ArchiveAt::Snapshot { repository, backup, snapshot })
+    }
+
     /// What a restore needs; blocks while the archive is opened.
     pub(crate) fn restore(&self, task: &RestoreTask) -> Result<Restore> {
         let target = self.target(&task.target)?;

@@ -12,6 +12,8 @@ pub(super) struct Candidate {
     pub(super) claim: Option<String>,
     /// Bytes that it will read or write; a job of unknown size counts as a long one.
     pub(super) size: Option<u64>,
+    /// It has run before: it goes on before others begin, and has its claim while it waits.
+    pub(super) begun: bool,
 }
 
 /// Jobs that wait and jobs that run.
@@ -35,11 +37,19 @@ impl Queue {
         self.waiting.push(candidate);
     }
 
-    /// Takes the job out; answers whether it was waiting.
-    pub(super) fn remove(&mut self, id: &str) -> bool {
-        let before = self.waiting.len();
-        self.waiting.retain(|candidate| candidate.id != id);
-        self.waiting.len() < before
+    /// Takes the job out, if it waits.
+    pub(super) fn remove(&mut self, id: &str) -> Option<Candidate> {
+        let at = self.waiting.iter().position(|candidate| candidate.id == id)?;
+        Some(self.waiting.remove(at))
+    }
+
+    /// Whether the job has been started and is not done.
+    pub(super) fn runs(&self, id: &str) -> bool {
+        self.running.iter().any(|candidate| candidate.id == id)
+    }
+
+    pub(super) fn running_ids(&self) -> impl Iterator<Item = &str> {
+        self.running.iter().map(|candidate| candidate.id.as_str())
     }
 
     /// The job does not run any more.
@@ -64,7 +74,7 @@ impl Queue {
             let candidate = &self.waiting[*at];
             let running = self.running.iter().filter(|other| other.operator == candidate.operator).count();
             let turn = self.turns.get(&candidate.operator).copied().unwrap_or_default();
-            (-i64::from(candidate.priority), running, turn, *at)
+            (!candidate.begun, -i64::from(candidate.priority), running, turn, *at)
         };
         let at = (0..self.waiting.len()).filter(|at| self.hindrance(&self.waiting[*at]).is_none()).min_by_key(order)?;
         let candidate = self.waiting.remove(at);
@@ -82,7 +92,7 @@ impl Queue {
 
     fn hindrance(&self, candidate: &Candidate) -> Option<String> {
         if let Some(claim) = &candidate.claim
-            && let Some(holder) = self.running.iter().find(|other| other.claim.as_ref() == Some(claim))
+            && let Some(holder) = self.holders(candidate).find(|other| other.claim.as_ref() == Some(claim))
         {
             return Some(format!("{claim}, which job {} has", holder.id));
         }
@@ -96,6 +106,12 @@ impl Queue {
         None
     }
 
+    /// Jobs whose claims stand in the way of this one.
+    fn holders<'a>(&'a self, candidate: &'a Candidate) -> impl Iterator<Item = &'a Candidate> {
+        let begun = self.waiting.iter().filter(|other| other.begun && !candidate.begun);
+        self.running.iter().chain(begun)
+    }
+
     fn is_long(&self, candidate: &Candidate) -> bool {
         candidate.size.is_none_or(|size| size > self.short_bytes)
     }
@@ -107,7 +123,7 @@ mod tests {
 
     fn job(id: &str, operator: &str, priority: i32, claim: &str, size: Option<u64>) -> Candidate {
         let claim = (!claim.is_empty()).then(|| claim.to_owned());
-        Candidate { id: id.to_owned(), operator: operator.to_owned(), priority, claim, size }
+        Candidate { id: id.to_owned(), operator: operator.to_owned(), priority, claim, size, begun: false }
     }
 
     fn started(queue: &mut Queue) -> Vec<String> {
@@ -151,7 +167,26 @@ mod tests {
         queue.add(job("other", "ana", 0, "target test", Some(1)));
         assert_eq!(started(&mut queue), ["second", "other"]);
         assert_eq!(queue.reasons()[0].1.as_deref(), Some("target live, which job second has"));
-        assert!(queue.remove("first") && !queue.remove("first"));
+        assert!(queue.remove("first").is_some() && queue.remove("first").is_none());
+    }
+
+    #[test]
+    fn who_has_begun_goes_on_first_and_keeps_the_claim() {
+        let mut queue = Queue::new(2, 10);
+        queue.add(job("urgent", "ana", 9, "target live", Some(1)));
+        queue.add(job("other", "ana", 9, "target test", None));
+        queue.add(Candidate { begun: true, ..job("begun", "ben", 0, "target live", None) });
+        // The only place for a long job is taken, and nobody else gets the target meanwhile.
+        queue.add(Candidate { begun: true, ..job("long", "ben", 1, "target third", None) });
+        assert_eq!(started(&mut queue), ["long"]);
+        let reason = |queue: &Queue, id: &str| queue.reasons().into_iter().find(|(known, _)| known == id).unwrap().1;
+        assert_eq!(reason(&queue, "urgent").as_deref(), Some("target live, which job begun has"));
+        assert_eq!(reason(&queue, "begun").as_deref(), Some("a place for long jobs"));
+        queue.done("long");
+        assert_eq!(started(&mut queue), ["begun"]);
+        assert!(queue.runs("begun") && !queue.runs("urgent"));
+        queue.done("begun");
+        assert_eq!(started(&mut queue), ["urgent", "other"]);
     }
 
     #[test]

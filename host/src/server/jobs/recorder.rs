@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::plan::{Action, Plan};
 use crate::restore::Event;
 
-use super::job::{JobObject, LogEntry, Progress, Stage, State};
+use super::job::{ArchiveAt, Job, JobObject, LogEntry, Progress, Stage, State, Task};
 use super::store::{Changes, Store};
 use super::{Live, runner};
 
@@ -36,10 +36,18 @@ pub(crate) struct Recorder {
     store: Arc<Store>,
     live: Arc<Live>,
     pending: Mutex<Pending>,
+    /// Held while what is pending is written: what is older never comes later.
+    flushing: Mutex<()>,
 }
 
 #[derive(Default)]
 struct Pending {
+    /// Figures of this run; those of the job never shrink.
+    counted: Progress,
+    /// The objects of the runs before.
+    known: Vec<JobObject>,
+    /// These are no objects any more.
+    anew: bool,
     objects: Vec<JobObject>,
     /// Where the object of a name is.
     places: HashMap<ObjectName, usize>,
@@ -53,7 +61,7 @@ struct Pending {
 
 impl Recorder {
     pub(super) fn new(store: Arc<Store>, live: Arc<Live>) -> Arc<Self> {
-        Arc::new(Self { store, live, pending: Mutex::default() })
+        Arc::new(Self { store, live, pending: Mutex::default(), flushing: Mutex::default() })
     }
 
     fn pending(&self) -> MutexGuard<'_, Pending> {
@@ -61,7 +69,7 @@ impl Recorder {
     }
 
     /// The job runs; answers whether it does for the first time.
-    pub(super) fn begin(&self) -> bool {
+    pub(super) async fn begin(self: &Arc<Self>) -> bool {
         let first = self.live.job().started.is_none();
         self.live.change(|job| {
             job.state = State::Running;
@@ -69,7 +77,33 @@ impl Recorder {
             (job.ended, job.error, job.waits_for) = (None, None, None);
         });
         self.pending().changed = true;
+        let recorder = Arc::clone(self);
+        // A store that fails now may do later: what counts is tried again, or fails the job.
+        let _ = crate::server::blocking(move || {
+            if !first {
+                recorder.pending().known = recorder.store.objects(&recorder.live.job().id, 0, u32::MAX)?;
+            }
+            recorder.flush()
+        })
+        .await;
         first
+    }
+
+    /// Writes what changed, now.
+    pub(super) async fn save(self: &Arc<Self>) -> Result<()> {
+        let recorder = Arc::clone(self);
+        crate::server::blocking(move || recorder.flush()).await
+    }
+
+    /// The archive is this one, from now on. Blocks until that is kept.
+    pub(super) fn pin(&self, archive: &ArchiveAt) -> Result<()> {
+        self.live.change(|job| {
+            if let Task::Restore(restore) = &mut job.task {
+                restore.archive = archive.clone();
+            }
+        });
+        self.pending().changed = true;
+        self.flush()
     }
 
     /// The next stage begins, which ends the one before.
@@ -86,8 +120,17 @@ impl Recorder {
         self.pending().changed = true;
     }
 
-    /// What a plan says of the objects.
+    /// What a new plan says of the objects.
     pub(super) fn plan(&self, plan: &Plan) {
+        let mut pending = self.pending();
+        pending.known.clear();
+        pending.anew = true;
+        drop(pending);
+        self.plan_again(plan);
+    }
+
+    /// What the plan that a run before had begun with says of the objects: they stand where they stood.
+    pub(super) fn plan_again(&self, plan: &Plan) {
         let steps = plan.steps.iter().filter(|step| step.action != Action::Skip);
         let objects: Vec<JobObject> = steps
             .clone()
@@ -107,6 +150,8 @@ impl Recorder {
             })
             .collect();
         let mut pending = self.pending();
+        let known: HashMap<u32, JobObject> = pending.known.drain(..).map(|object| (object.step, object)).collect();
+        let objects: Vec<JobObject> = objects.into_iter().map(|object| stands(object, &known)).collect();
         pending.places = steps.enumerate().map(|(at, step)| (step.into.clone(), at)).collect();
         pending.dirty = (0..objects.len()).collect();
         pending.objects = objects;
@@ -120,7 +165,7 @@ impl Recorder {
                 self.stage("stage");
                 self.progress(|progress| {
                     (progress.objects, progress.rows, progress.bytes) = (*objects, *rows, *bytes);
-                    // What an earlier run has committed is told again, with its objects; it never was less.
+                    // What an earlier run has committed is told again, with its objects.
                     (progress.objects_done, progress.objects_failed) = (0, 0);
                     (progress.rows_done, progress.bytes_done) = (done.rows, done.bytes);
                 });
@@ -152,7 +197,7 @@ impl Recorder {
                 self.object(object, |object| {
                     "failed".clone_into(&mut object.state);
                     object.ended = Some(Timestamp::now().to_string());
-                    object.error = told(error);
+                    object.error = runner::told(error);
                 });
                 self.progress(|progress| progress.objects_failed += 1);
                 self.log("error", "host", Some(object.to_string()), error.to_string());
@@ -176,14 +221,12 @@ impl Recorder {
         }
     }
 
-    /// Changes figures. What is shown as done of the whole never shrinks, and is whole only at the end.
+    /// Changes figures.
     pub(super) fn progress(&self, change: impl FnOnce(&mut Progress)) {
         let mut pending = self.pending();
-        let job = self.live.change(|job| {
-            let progress = &mut job.progress;
-            change(progress);
-            progress.fraction = progress.fraction.max(done(progress).min(BEFORE_SWITCH));
-        });
+        change(&mut pending.counted);
+        let counted = pending.counted;
+        let job = self.live.change(|job| grow(&mut job.progress, &counted));
         let (now, bytes) = (Instant::now(), job.progress.bytes_done);
         if pending.samples.last().is_none_or(|(at, _)| now.duration_since(*at) > FLUSH) {
             pending.samples.retain(|(at, _)| now.duration_since(*at) <= RATE_WINDOW);
@@ -217,81 +260,72 @@ impl Recorder {
     }
 
     fn flush(&self) -> Result<()> {
-        let (job, changes) = {
+        if !self.pending().changed && self.live.job().progress.rate.is_none() {
+            return Ok(());
+        }
+        let rate = rate(&self.pending().samples);
+        let change = |job: &mut Job| {
+            job.progress.rate = rate;
+            job.progress.seconds_left = seconds_left(&job.progress);
+        };
+        self.write(change, None)
+    }
+
+    fn write(&self, change: impl Fn(&mut Job), report: Option<&str>) -> Result<()> {
+        let _turn = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = {
             let mut pending = self.pending();
-            if !std::mem::take(&mut pending.changed) {
-                // A rate that was is not one that is.
-                if self.live.job().progress.rate.is_none() {
-                    return Ok(());
-                }
-            }
-            let rate = rate(&pending.samples);
-            let job = self.live.change(|job| {
-                job.progress.rate = rate;
-                job.progress.seconds_left = seconds_left(&job.progress);
-            });
+            pending.changed = false;
             let dirty = std::mem::take(&mut pending.dirty);
             let objects = dirty.iter().filter_map(|at| pending.objects.get(*at).cloned()).collect();
-            (job, Changes { objects, log: std::mem::take(&mut pending.log) })
+            Changes { anew: std::mem::take(&mut pending.anew), objects, log: std::mem::take(&mut pending.log) }
         };
-        match self.store.write(&job, &changes, None) {
-            Ok(seq) => {
-                self.live.seq.send_replace(seq);
-                Ok(())
-            }
-            Err(error) => {
-                let mut pending = self.pending();
-                let places: Vec<usize> = (0..pending.objects.len()).collect();
-                pending.dirty.extend(places);
-                pending.log.splice(0..0, changes.log);
-                pending.changed = true;
-                Err(error)
-            }
+        let written = self.live.save(&self.store, change, &changes, report);
+        if written.is_err() {
+            let mut pending = self.pending();
+            let places: Vec<usize> = (0..pending.objects.len()).collect();
+            pending.dirty.extend(places);
+            pending.log.splice(0..0, changes.log);
+            pending.anew |= changes.anew;
+            pending.changed = true;
         }
+        written.map(drop)
     }
 
     /// Writes how the run ended. May be called again where it fails.
     pub(super) async fn end(self: &Arc<Self>, end: &runner::End) -> Result<()> {
-        self.finish(end);
-        let (recorder, report) = (Arc::clone(self), end.report.clone());
+        let (recorder, end) = (Arc::clone(self), end.clone());
         crate::server::blocking(move || {
-            recorder.flush()?;
-            let job = recorder.live.job();
-            let seq = recorder.store.write(&job, &Changes::default(), report.as_deref())?;
-            recorder.live.seq.send_replace(seq);
-            Ok(())
+            let now = Timestamp::now().to_string();
+            // Its end and its report are there together, or neither is.
+            recorder.write(|job| end.apply(job, &now), end.report.as_deref())
         })
         .await
     }
-
-    fn finish(&self, end: &runner::End) {
-        let now = Timestamp::now().to_string();
-        self.live.change(|job| {
-            job.state = end.state;
-            job.error = end.error.as_ref().and_then(told);
-            (job.progress.rate, job.progress.seconds_left) = (None, None);
-            if end.state == State::Succeeded {
-                job.progress.fraction = 1.0;
-            }
-            job.ended = end.state.is_ended().then(|| now.clone());
-            if let Some(last) = job.stages.last_mut().filter(|last| last.state == "running") {
-                let state = match end.state {
-                    State::Succeeded => "succeeded",
-                    State::Queued | State::Paused => "waiting",
-                    _ => "failed",
-                };
-                (last.state, last.ended) = (state.to_owned(), Some(now));
-            }
-        });
-        let mut pending = self.pending();
-        pending.samples.clear();
-        pending.changed = true;
-    }
 }
 
-/// An error as it is told everywhere.
-pub(super) fn told(error: &Error) -> Option<Value> {
-    serde_json::to_value(error).ok()
+/// An object of a plan, where it stood when an earlier run had last said so.
+fn stands(mut object: JobObject, known: &HashMap<u32, JobObject>) -> JobObject {
+    let same = |other: &&JobObject| (&other.kind, &other.name) == (&object.kind, &object.name);
+    if let Some(before) = known.get(&object.step).filter(same) {
+        (object.rows_done, object.bytes_done) = (before.rows_done, before.bytes_done);
+        object.started.clone_from(&before.started);
+        if before.state == "staged" {
+            object.state.clone_from(&before.state);
+            object.ended.clone_from(&before.ended);
+        }
+    }
+    object
+}
+
+/// Figures as they are shown: what is done never shrinks, and is whole only at the end.
+fn grow(shown: &mut Progress, counted: &Progress) {
+    (shown.objects, shown.rows, shown.bytes) = (counted.objects, counted.rows, counted.bytes);
+    shown.objects_done = shown.objects_done.max(counted.objects_done);
+    shown.objects_failed = shown.objects_failed.max(counted.objects_failed);
+    shown.rows_done = shown.rows_done.max(counted.rows_done);
+    shown.bytes_done = shown.bytes_done.max(counted.bytes_done);
+    shown.fraction = shown.fraction.max(done(counted).min(BEFORE_SWITCH));
 }
 
 /// Bytes say more than objects, where there are any.

@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::backup::Watch as BackupWatch;
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result};
 use crate::plan::Plan;
-use crate::repository::{NewSnapshot, Repository};
+use crate::repository::{BackupDocument, BackupType, NewSnapshot, Repository, Summary};
 use crate::restore::{self, Report, Restore, Status, Watch};
 use crate::selector::Selector;
 use crate::server::blocking;
@@ -37,7 +37,7 @@ pub(super) struct End {
 }
 
 impl End {
-    fn failed(error: Error) -> Self {
+    pub(super) fn failed(error: Error) -> Self {
         let state = match error.kind() {
             Kind::Usage | Kind::Refused => State::Refused,
             Kind::Failed => State::Failed,
@@ -49,21 +49,50 @@ impl End {
     fn succeeded(report: &impl Serialize) -> Self {
         Self { state: State::Succeeded, report: serde_json::to_string(report).ok(), error: None }
     }
+
+    /// Changes a job to one that stands so since then.
+    pub(super) fn apply(&self, job: &mut Job, now: &str) {
+        job.state = self.state;
+        job.error = self.error.as_ref().and_then(told);
+        (job.progress.rate, job.progress.seconds_left) = (None, None);
+        if self.state == State::Succeeded {
+            job.progress.fraction = 1.0;
+        }
+        job.ended = self.state.is_ended().then(|| now.to_owned());
+        if let Some(last) = job.stages.last_mut().filter(|last| last.state == "running") {
+            let state = match self.state {
+                State::Succeeded => "succeeded",
+                State::Queued | State::Paused => "waiting",
+                _ => "failed",
+            };
+            (last.state, last.ended) = (state.to_owned(), Some(now.to_owned()));
+        }
+    }
+}
+
+/// An error as it is told everywhere.
+pub(super) fn told(error: &Error) -> Option<Value> {
+    serde_json::to_value(error).ok()
 }
 
 /// Runs the job, or goes on with it.
 pub(super) async fn run(places: &Arc<Places>, job: &Job, recorder: &Arc<Recorder>, cancel: &Cancel) -> End {
     let since = Instant::now();
+    let mut said = false;
     loop {
         let end = match &job.task {
             Task::Restore(task) => restore(places, job, task, recorder, cancel).await,
             other => work(places, job, other, recorder, cancel).await,
         };
         let busy = end.error.as_ref().is_some_and(|error| matches!(error.code(), "target.busy" | "repository.busy"));
-        if !busy || since.elapsed() > PATIENCE || cancel.is_cancelled() {
+        if !busy || since.elapsed() > PATIENCE {
             return end;
         }
-        if let Some(error) = &end.error {
+        // Whoever stops it while it waits stops it before it began: it can begin yet.
+        if let Err(error) = cancel.check() {
+            return End::failed(error);
+        }
+        if let Some(error) = end.error.filter(|_| !std::mem::replace(&mut said, true)) {
             recorder.log("info", "host", None, format!("{error}; waiting"));
         }
         tokio::time::sleep(LOOK).await;
@@ -79,8 +108,14 @@ async fn restore(
 ) -> End {
     recorder.stage("plan");
     let prepared = {
-        let (places, task, id) = (Arc::clone(places), task.clone(), job.id.clone());
+        let (places, mut task, id) = (Arc::clone(places), task.clone(), job.id.clone());
+        let recorder = Arc::clone(recorder);
         blocking(move || {
+            if let Some(newest) = places.newest(&task.archive) {
+                // Whoever goes on with it reads the same one, whatever is newest then.
+                recorder.pin(&newest)?;
+                task.archive = newest;
+            }
             let restore = places.restore(&task)?;
             let known = restore.target.jobs()?.into_iter().find(|record| record.job == id);
             Ok((restore, known))
@@ -96,7 +131,7 @@ async fn restore(
         Ok((restore, Some(record))) => match record.status {
             JobStatus::Running | JobStatus::Interrupted => {
                 if let Ok(plan) = Plan::from_json(&record.plan) {
-                    recorder.plan(&plan);
+                    recorder.plan_again(&plan);
                 }
                 restore::resume(&restore, &job.id, &watch(job, recorder, cancel)).await
             }
@@ -143,7 +178,7 @@ fn end_of(report: &Report) -> End {
 }
 
 /// The end that the target remembers.
-fn ended(record: &Record) -> End {
+pub(super) fn ended(record: &Record) -> End {
     let report: Option<Value> = record.report.as_deref().and_then(|report| serde_json::from_str(report).ok());
     let state = match record.status {
         JobStatus::Succeeded => State::Succeeded,
@@ -157,23 +192,31 @@ fn ended(record: &Record) -> End {
     End { state, report: record.report.clone(), error }
 }
 
-/// Removes what an interrupted restore has staged.
-pub(super) async fn abort(places: &Arc<Places>, job: &Job) -> Result<()> {
-    let Task::Restore(task) = &job.task else { return Ok(()) };
+/// Removes what an interrupted restore has staged. Where it had switched and its process could not say so, that is its end, and the answer.
+pub(super) async fn abort(places: &Arc<Places>, job: &Job) -> Result<Option<End>> {
+    let Task::Restore(task) = &job.task else { return Ok(None) };
     let (target, id) = (places.target(&task.target)?, job.id.clone());
     blocking(move || {
-        let known =
-            target.jobs()?.into_iter().any(|record| record.job == id && record.status == JobStatus::Interrupted);
-        if known { target.abort(&id) } else { Ok(()) }
+        let Some(record) = target.jobs()?.into_iter().find(|record| record.job == id) else { return Ok(None) };
+        match record.status {
+            // One that still seems to run is busy, and the target says so.
+            JobStatus::Interrupted | JobStatus::Running => target.abort(&id).map(|()| None),
+            JobStatus::Failed => Ok(None),
+            JobStatus::Succeeded | JobStatus::Undone | JobStatus::Discarded => Ok(Some(ended(&record))),
+        }
     })
     .await
 }
 
 /// What is not a restore: one blocking call.
 async fn work(places: &Arc<Places>, job: &Job, task: &Task, recorder: &Arc<Recorder>, cancel: &Cancel) -> End {
-    // A run before this one may have made the snapshot, and ended before it could say so.
-    let again = job.stages.iter().any(|stage| stage.name == "work");
+    // A run that was ended by force may have made the snapshot before it could say so; one that ended by itself has said what it made.
+    let again = job.stages.iter().any(|stage| stage.name == "work" && stage.ended.is_none());
     recorder.stage("work");
+    // Kept before anything is done, or the next process would not know that something may have been done.
+    if let Err(error) = recorder.save().await {
+        return End::failed(error);
+    }
     let counting = BackupWatch { cancel: cancel.clone(), ..BackupWatch::default() };
     let counted = {
         let (recorder, rows, bytes) = (Arc::clone(recorder), Arc::clone(&counting.rows), Arc::clone(&counting.bytes));
@@ -211,8 +254,11 @@ fn done(places: &Places, task: &Task, watch: &BackupWatch, since: Option<&str>) 
             Ok(End::succeeded(&found))
         }
         Task::Merge { repository, backup, comment } => {
-            let stored = Repository::open(&places.place(repository)?)?.merge(backup, comment, false)?;
-            Ok(End::succeeded(&stored))
+            let into = places.repository(repository)?;
+            if let Some(made) = since.and_then(|_| merged(&into, backup)) {
+                return Ok(End::succeeded(&made));
+            }
+            Ok(End::succeeded(&into.merge(backup, comment, false)?))
         }
     }
 }
@@ -267,9 +313,22 @@ fn made_since(repository: &Repository, backup: &str, since: &str) -> Option<Valu
     let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
     let made = time(&snapshot.created)? >= time(since)?;
     made.then(|| {
-        serde_json::json!({
+        json!({
             "objects": snapshot.objects, "rows": snapshot.records, "bytes": snapshot.bytes, "archive_bytes": snapshot.stored_bytes,
-            "stored": {"snapshot": snapshot, "removed": [], "total_records": document.snapshots.iter().map(|known| known.records).sum::<u64>()},
+            "stored": stored(&document, snapshot),
         })
     })
+}
+
+/// What a merge leaves, if it is there already.
+fn merged(repository: &Repository, backup: &str) -> Option<Value> {
+    let document = repository.backup(backup).ok()?;
+    let snapshot = document.find(None)?;
+    let one = document.snapshots.len() == 1 && snapshot.backup_type == BackupType::Full;
+    one.then(|| stored(&document, snapshot))
+}
+
+fn stored(document: &BackupDocument, snapshot: &Summary) -> Value {
+    let total_records: u64 = document.snapshots.iter().map(|known| known.records).sum();
+    json!({"snapshot": snapshot, "removed": [], "total_records": total_records})
 }

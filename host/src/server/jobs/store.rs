@@ -80,6 +80,8 @@ pub(crate) struct Known {
 /// What is written at once.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
+    /// The plan was made anew: earlier objects are none any more.
+    pub(crate) anew: bool,
     pub(crate) objects: Vec<JobObject>,
     pub(crate) log: Vec<LogEntry>,
 }
@@ -179,6 +181,9 @@ impl Store {
         let (number, mut seq): (i64, i64) = work
             .query_row("SELECT number, seq FROM jobs WHERE id = ?1", [&job.id], |row| Ok((row.get(0)?, row.get(1)?)))
             .map_err(failed)?;
+        if changes.anew {
+            work.execute("DELETE FROM objects WHERE job = ?1", [number]).map_err(failed)?;
+        }
         {
             let sql = "INSERT OR REPLACE INTO objects (job, step, seq, object) VALUES (?1, ?2, ?3, ?4)";
             let mut objects = work.prepare_cached(sql).map_err(failed)?;
@@ -186,13 +191,8 @@ impl Store {
                 seq += 1;
                 objects.execute(params![number, object.step, seq, text(object)?]).map_err(failed)?;
             }
-            let mut log =
-                work.prepare_cached("INSERT INTO log (job, seq, entry) VALUES (?1, ?2, ?3)").map_err(failed)?;
-            for entry in &changes.log {
-                seq += 1;
-                log.execute(params![number, seq, text(entry)?]).map_err(failed)?;
-            }
         }
+        seq = add_log(&work, number, seq, &changes.log)?;
         seq += 1;
         let sql = "UPDATE jobs SET state = ?2, job = ?3, seq = ?4, report = coalesce(?5, report) WHERE number = ?1";
         work.execute(sql, params![number, job.state.word(), text(job)?, seq, report]).map_err(failed)?;
@@ -200,10 +200,17 @@ impl Store {
         Ok(u64::try_from(seq).unwrap_or_default())
     }
 
-    /// Forgets the objects of a job whose plan is made anew.
-    pub(crate) fn clear_objects(&self, id: &str) -> Result<()> {
-        let sql = "DELETE FROM objects WHERE job = (SELECT number FROM jobs WHERE id = ?1)";
-        self.writer().execute(sql, [id]).map(drop).map_err(failed)
+    /// Adds lines to the log of a job, whatever becomes of the job meanwhile; answers the job's last number.
+    pub(crate) fn log(&self, id: &str, lines: &[LogEntry]) -> Result<u64> {
+        let mut writer = self.writer();
+        let work = writer.transaction().map_err(failed)?;
+        let (number, seq): (i64, i64) = work
+            .query_row("SELECT number, seq FROM jobs WHERE id = ?1", [id], |row| Ok((row.get(0)?, row.get(1)?)))
+            .map_err(failed)?;
+        let seq = add_log(&work, number, seq, lines)?;
+        work.execute("UPDATE jobs SET seq = ?2 WHERE number = ?1", [number, seq]).map_err(failed)?;
+        work.commit().map_err(failed)?;
+        Ok(seq.unsigned_abs())
     }
 
     /// The job of that name.
@@ -267,21 +274,18 @@ impl Store {
     }
 
     /// Lines of a job's log after a number, in order.
-    pub(crate) fn log(&self, id: &str, after: u64, limit: u32) -> Result<Vec<(u64, LogEntry)>> {
-        let sql = "SELECT seq, entry FROM log WHERE job = (SELECT number FROM jobs WHERE id = ?1) AND seq > ?2 ORDER BY seq LIMIT ?3";
-        let found = self.numbered(sql, id, after, limit)?;
-        found.into_iter().map(|(seq, entry)| Ok((seq, parse(&entry)?))).collect()
+    pub(crate) fn lines(&self, id: &str, after: u64, limit: u32) -> Result<Vec<(u64, LogEntry)>> {
+        lines_of(&self.reader(), id, after, limit)
     }
 
     /// What changed after a number, in order, at most `limit` of each sort.
     pub(crate) fn changed(&self, id: &str, after: u64, limit: u32) -> Result<Vec<Changed>> {
-        let objects = self.numbered(
-            "SELECT seq, object FROM objects WHERE job = (SELECT number FROM jobs WHERE id = ?1) AND seq > ?2 ORDER BY seq LIMIT ?3",
-            id,
-            after,
-            limit,
-        )?;
-        let log = self.log(id, after, limit)?;
+        let mut reader = self.reader();
+        // Both from one moment: a number that is seen has all lower ones beside it.
+        let moment = reader.transaction().map_err(failed)?;
+        let sql = "SELECT seq, object FROM objects WHERE job = (SELECT number FROM jobs WHERE id = ?1) AND seq > ?2 ORDER BY seq LIMIT ?3";
+        let objects = numbered(&moment, sql, id, after, limit)?;
+        let log = lines_of(&moment, id, after, limit)?;
         // Where one sort was cut short, what follows its last number comes another time: nothing may be overtaken.
         let end = cut(&objects, limit).into_iter().chain(cut(&log, limit)).min().unwrap_or(u64::MAX);
         let mut found = Vec::new();
@@ -332,15 +336,6 @@ impl Store {
         Ok(gone > 0)
     }
 
-    fn numbered(&self, sql: &str, id: &str, after: u64, limit: u32) -> Result<Vec<(u64, String)>> {
-        let after = i64::try_from(after).unwrap_or(i64::MAX);
-        let reader = self.reader();
-        let mut statement = reader.prepare_cached(sql).map_err(failed)?;
-        let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?));
-        let rows = statement.query_map(params![id, after, limit], read).map_err(failed)?;
-        rows.collect::<rusqlite::Result<_>>().map_err(failed)
-    }
-
     fn texts(&self, sql: &str, values: impl rusqlite::Params) -> Result<Vec<String>> {
         let reader = self.reader();
         let mut statement = reader.prepare_cached(sql).map_err(failed)?;
@@ -349,9 +344,33 @@ impl Store {
     }
 }
 
+fn lines_of(connection: &Connection, id: &str, after: u64, limit: u32) -> Result<Vec<(u64, LogEntry)>> {
+    let sql = "SELECT seq, entry FROM log WHERE job = (SELECT number FROM jobs WHERE id = ?1) AND seq > ?2 ORDER BY seq LIMIT ?3";
+    let found = numbered(connection, sql, id, after, limit)?;
+    found.into_iter().map(|(seq, entry)| Ok((seq, parse(&entry)?))).collect()
+}
+
+fn numbered(connection: &Connection, sql: &str, id: &str, after: u64, limit: u32) -> Result<Vec<(u64, String)>> {
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?));
+    let rows = statement.query_map(params![id, after, limit], read).map_err(failed)?;
+    rows.collect::<rusqlite::Result<_>>().map_err(failed)
+}
+
 /// The last number of rows that are as many as were asked for.
 fn cut<T>(rows: &[(u64, T)], limit: u32) -> Option<u64> {
     rows.last().filter(|_| rows.len() >= limit as usize).map(|row| row.0)
+}
+
+/// Gives lines of a log the next numbers; answers the last one.
+fn add_log(work: &Connection, number: i64, mut seq: i64, lines: &[LogEntry]) -> Result<i64> {
+    let mut log = work.prepare_cached("INSERT INTO log (job, seq, entry) VALUES (?1, ?2, ?3)").map_err(failed)?;
+    for line in lines {
+        seq += 1;
+        log.execute(params![number, seq, text(line)?]).map_err(failed)?;
+    }
+    Ok(seq)
 }
 
 fn known(connection: &Connection, operator: &str, key: &str) -> rusqlite::Result<Option<Known>> {

@@ -217,10 +217,10 @@ mod tests {
         assert_eq!(Pieces::new(&told, Body::empty(), 5, 1).err().unwrap().code(), "request.too_large");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_body_must_come_in_time() {
         let never = Body::from_stream(futures_util::stream::pending::<std::io::Result<Bytes>>());
-        let mut pieces = Pieces::new(&HeaderMap::new(), never, 5, 30).unwrap();
+        let mut pieces = Pieces::new(&HeaderMap::new(), never, 5, 0).unwrap();
         assert_eq!(pieces.next().await.unwrap_err().code(), "request.timeout");
     }
 }

@@ -208,7 +208,7 @@ pub(super) async fn log(
     Asks(AfterLine { after, limit }): Asks<AfterLine>,
 ) -> Answer<Json<Log>> {
     visible(&server, &identity, &id).await?;
-    let lines = blocking(move || server.jobs.store().log(&id, after, limit.0)).await?;
+    let lines = blocking(move || server.jobs.store().lines(&id, after, limit.0)).await?;
     Ok(Json(Log { log: lines.into_iter().map(|(seq, entry)| Line { seq, entry }).collect() }))
 }
 
