@@ -69,7 +69,7 @@ SMALL = """() => [...document.querySelectorAll('button, .button, select, input:n
 
 # What has no name for those who listen.
 NAMELESS = """() => [...document.querySelectorAll('button, a, input, select, textarea, progress, dialog, [role=group]')]
-  .filter((node) => node.checkVisibility())
+  .filter((node) => node.checkVisibility() && !node.ariaHidden)
   .filter((node) => !(node.textContent.trim() || node.ariaLabel || node.getAttribute('aria-labelledby') || node.labels?.length))
   .map((node) => node.outerHTML.slice(0, 120))"""
 
