@@ -4,8 +4,9 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use support::Sandbox;
+use reinstate::server::token_hash;
 use support::server::Server;
+use support::{Sandbox, small_folder};
 
 mod support;
 
@@ -93,6 +94,23 @@ fn a_restore_from_sign_in_to_discard() {
 #[test]
 fn a_restore_with_the_keyboard_alone() {
     browse(&mut Server::demo(), "keyboard", &[]);
+}
+
+#[test]
+fn who_may_only_look_sees_why_nothing_can_be_started() {
+    let sandbox = Sandbox::new();
+    small_folder(&sandbox.path("folder"), 100);
+    let archive = sandbox.pack(&sandbox.path("folder"), "shop.tar");
+    let source = sandbox.target("source.sqlite");
+    sandbox.run(&["restore", &archive, "--into", &source]).expect(0);
+    sandbox.run(&["repository", "add", "box", &sandbox.text("box")]).expect(0);
+    sandbox.run(&["backup", "create", "--from", &source, "--to", "box/shop"]).expect(0);
+    let config = format!(
+        "[targets.live]\nurl = 'sqlite:{{dir}}/live.sqlite'\n[repositories.box]\nurl = '{{dir}}/box'\n\
+         [users.rita]\nrole = 'reader'\ntokens = ['{}']\n",
+        token_hash("rita's token")
+    );
+    browse(&mut Server::in_sandbox(sandbox, &config), "reader", &[]);
 }
 
 #[test]

@@ -83,6 +83,7 @@ def refusal_and_its_fix(look):
     expect(page.locator(".verdict")).to_contain_text("Cannot start")
     expect(look.button("Start the restore")).to_be_disabled()
     expect(page.get_by_role("heading", level=2).first).to_contain_text("Refusals")
+    expect(page.locator(".chip").first).to_contain_text("4 refused")
     look.picture("plan-refused")
     look.button("Plan with policy replace").click()
     expect(page.locator(".verdict")).to_contain_text("Can start")
@@ -247,6 +248,30 @@ def keyboard(window, _):
     look.finish()
 
 
+def reader(window, _):
+    look = window("reader")
+    page = look.page
+    look.foresee("401")
+    look.open()
+    page.get_by_text("Sign in with a token").click()
+    page.get_by_label("Token").fill("somebody's token")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("is wrong")
+    page.get_by_label("Token").fill("rita's token")
+    look.picture("sign-in", full=False)
+    page.keyboard.press("Enter")
+    look.heading("Repositories")
+    expect(page.locator("#who")).to_contain_text("reader")
+    look.picture("repositories")
+    look.go("#/repositories/box/shop/1", "shop@1")
+    expect(page.get_by_role("link", name=re.compile("Restore"))).to_have_count(0)
+    look.go("#/plan?repository=box&backup=shop&snapshot=1&target=live", "Plan: box/shop@1 into live")
+    expect(page.get_by_text("Your role may look at plans")).to_be_visible()
+    expect(look.button("Start the restore")).to_be_disabled()
+    look.picture("plan")
+    look.finish()
+
+
 def looks(window, _):
     """Every view in both themes and on a phone; the checks are in `picture`."""
     for prefix, how in (("light", {}), ("dark", {"dark": True}), ("phone", {"width": 360, "height": 740}), ("phone-dark", {"width": 360, "height": 740, "dark": True, "reduced_motion": "reduce"})):
@@ -324,6 +349,8 @@ def steering(window, _):
     expect(page.locator(".box.running").first).to_be_visible()
     look.button("Pause").click()
     look.wait_for_state("paused")
+    expect(page.locator(".box.stopped").first).to_be_visible()
+    expect(page.locator(".box.running")).to_have_count(0)
     look.picture("paused")
     look.button("Resume").click()
     look.wait_for_state("succeeded")
@@ -407,7 +434,7 @@ def many_steps(look):
     look.picture("many", full=False)
 
 
-SCENARIOS = {scenario.__name__: scenario for scenario in (whole_way, keyboard, looks, lost_connection, steering, hostile)}
+SCENARIOS = {scenario.__name__: scenario for scenario in (whole_way, keyboard, reader, looks, lost_connection, steering, hostile)}
 
 if __name__ == "__main__":
     name, url, pictures, *arguments = sys.argv[1:]

@@ -1,6 +1,7 @@
-// What a step of a plan does to the target: its sign, its word in a sentence, its colour.
+// What a step of a plan does to the target, or that it may not: its sign, its word in a sentence, its colour.
 
 export const ACTIONS = {
+  refused: { sign: "✕", done: "refused", tone: "bad" },
   create: { sign: "+", done: "created", tone: "good" },
   replace: { sign: "~", done: "replaced", tone: "warn" },
   rename: { sign: "→", done: "renamed", tone: "busy" },

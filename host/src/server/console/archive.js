@@ -10,10 +10,10 @@ export function fromQuery(query) {
   return { repository: query.get("repository"), backup: query.get("backup"), ...(snapshot ? { snapshot } : {}) };
 }
 
-/** demo/nightly@3; an upload by the file that it was. */
-export function textOf(archive, file) {
+/** demo/nightly@3; an upload by the file that it was, or by the backup in it. */
+export function textOf(archive, known) {
   if (!archive) return "";
-  if (archive.upload) return file || archive.upload;
+  if (archive.upload) return known || archive.upload;
   if (archive.file) return archive.file;
   return `${archive.repository}/${archive.backup}${archive.snapshot ? `@${archive.snapshot}` : ""}`;
 }

@@ -31,12 +31,12 @@ export function percent(fraction) {
   return `${fraction >= 1 ? 100 : Math.min(99, Math.floor((fraction ?? 0) * 100))} %`;
 }
 
-/** 3 s, 2 min 5 s, 1 h 20 min, 2 d 3 h */
+/** < 1 s, 3 s, 2 min 5 s, 1 h 20 min, 2 d 3 h */
 export function duration(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   const parts = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
   const first = parts.findIndex(([size]) => whole >= size);
-  if (first < 0) return "0 s";
+  if (first < 0) return "< 1 s";
   const [size, unit] = parts[first];
   const rest = parts[first + 1];
   const more = rest ? Math.floor((whole % size) / rest[0]) : 0;

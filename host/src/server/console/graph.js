@@ -1,7 +1,7 @@
 // The objects of a job as a graph: who waits for whom, from left to right.
 
 import { el, fill, visible } from "./dom.js";
-import { count } from "./format.js";
+import { count, counted } from "./format.js";
 
 /** More objects than this are a list. */
 export const MOST = 60;
@@ -48,8 +48,8 @@ function placesOf(objects) {
 /** What is below a name: how far it is, told apart by more than a colour. */
 function standing({ state, kind, rows, rows_done: done }) {
   if (state === "failed") return "✕ failed";
-  if (state === "running" && rows > 0) return `${count(done)} of ${count(rows)} rows`;
-  const amount = rows > 0 ? `${count(rows)} rows` : kind;
+  if ((state === "running" || state === "stopped") && rows > 0) return `${count(done)} of ${counted(rows, "row")}`;
+  const amount = rows > 0 ? counted(rows, "row") : kind;
   return state === "staged" ? `✓ ${amount}` : amount;
 }
 

@@ -6,7 +6,7 @@ import { graph, MOST } from "./graph.js";
 import { button, section, state } from "./parts.js";
 import { table } from "./table.js";
 
-/** `{node, set(object), update()}` */
+/** `{node, set(object), update(running)}`; of a job that does not run no object does. */
 export function objectsOf() {
   const known = new Map();
   const drawn = graph();
@@ -28,9 +28,10 @@ export function objectsOf() {
     ],
   });
   let asGraph = true;
+  let running = true;
   const toggle = button("As a list", () => {
     asGraph = !asGraph;
-    update();
+    update(running);
   }, { class: "plain" });
   const node = section("Objects", toggle, drawn.node, list.node);
   node.classList.add("objects");
@@ -42,8 +43,9 @@ export function objectsOf() {
     return names.length > 3 ? `${visible(names.slice(0, 3).join(", "))} and ${count(names.length - 3)} more` : visible(names.join(", "));
   }
 
-  function update() {
-    const all = [...known.values()].sort((a, b) => a.step - b.step);
+  function update(runs) {
+    running = runs;
+    const all = [...known.values()].sort((a, b) => a.step - b.step).map((object) => (!runs && object.state === "running" ? { ...object, state: "stopped" } : object));
     const small = all.length <= MOST;
     node.hidden = all.length === 0;
     toggle.hidden = !small;

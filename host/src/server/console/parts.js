@@ -26,7 +26,7 @@ export function action(text, href, attributes) {
 }
 
 const TONES = {
-  succeeded: "good", staged: "good", discarded: "quiet", queued: "quiet", waiting: "quiet", running: "busy", paused: "warn",
+  succeeded: "good", staged: "good", discarded: "quiet", queued: "quiet", waiting: "quiet", running: "busy", paused: "warn", stopped: "warn",
   interrupted: "warn", failed: "bad", refused: "bad", cancelled: "quiet", undone: "quiet",
 };
 

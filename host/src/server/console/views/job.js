@@ -93,7 +93,7 @@ function drawer(view, signal) {
       drawn = standing;
       drawConnection(view);
       view.way.update(view.job, view.connected, view.lostAt);
-      view.objects.update();
+      view.objects.update(view.job.state === "running");
     });
   };
 }

@@ -85,7 +85,7 @@ function list(jobs) {
 /** What a job does, in a few words. */
 export function whatOf(job) {
   switch (job.task) {
-    case "restore": return `Restore ${textOf(job.archive)} into ${job.target}`;
+    case "restore": return `Restore ${textOf(job.archive, job.plan?.archive.backup.name)} into ${job.target}`;
     case "backup": return `Back ${job.target} up into ${job.to.file ?? `${job.to.repository}/${job.to.backup}`}`;
     case "verify": return `Verify ${textOf(job)}`;
     case "merge": return `Merge ${textOf(job)}`;

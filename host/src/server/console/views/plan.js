@@ -101,20 +101,21 @@ function totals(plan) {
 
 function steps(plan) {
   if (plan.steps.length === 0) return section("Steps", nothing("There is nothing to do."));
+  const does = wordsOf(plan);
   const amounts = new Map();
-  for (const step of plan.steps) amounts.set(step.action, (amounts.get(step.action) ?? 0) + 1);
+  for (const step of plan.steps) amounts.set(does(step), (amounts.get(does(step)) ?? 0) + 1);
   const chosen = new Set();
   const chips = Object.keys(ACTIONS).filter((word) => amounts.has(word)).map((word) => chip(word, amounts.get(word)));
   const shown = table({
     caption: "Steps of the plan",
     rows: plan.steps,
     key: (step) => step.id,
-    text: (step) => `${step.action} ${step.object.kind} ${qualified(step.object)} ${qualified(step.into)} ${step.reason}`,
+    text: (step) => `${does(step)} ${step.object.kind} ${qualified(step.object)} ${qualified(step.into)} ${step.reason}`,
     noun: "step",
     size: 100,
     tools: [el("div", { class: "chips", role: "group", "aria-label": "Only these actions" }, chips)],
     columns: [
-      { title: "Action", cell: (step) => sign(step.action) },
+      { title: "Action", cell: (step) => sign(does(step)) },
       { title: "Object", wide: true, lead: true, cell: object },
       { title: "Kind", cell: (step) => name(step.object.kind) },
       { title: "Rows", number: true, cell: (step) => count(step.rows) },
@@ -129,9 +130,16 @@ function steps(plan) {
     return button([el("b", { "aria-hidden": "true" }, mark), ` ${count(amount)} ${done}`], (event) => {
       const on = !chosen.delete(word) && Boolean(chosen.add(word));
       event.currentTarget.setAttribute("aria-pressed", String(on));
-      shown.restrict((step) => chosen.size === 0 || chosen.has(step.action));
+      shown.restrict((step) => chosen.size === 0 || chosen.has(does(step)));
     }, { class: `chip ${tone}`, "aria-pressed": "false" });
   }
+}
+
+/** Tells what a step does, or that a refusal is about it. */
+function wordsOf(plan) {
+  const text = ({ kind, ...object }) => `${kind} ${qualified(object)}`;
+  const refused = new Set(plan.findings.filter((finding) => finding.severity === "refusal" && finding.object).map((finding) => text(finding.object)));
+  return (step) => (refused.has(text(step.object)) ? "refused" : step.action);
 }
 
 function sign(word) {
