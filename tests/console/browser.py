@@ -74,12 +74,22 @@ NAMELESS = """() => [...document.querySelectorAll('button, a, input, select, tex
   .map((node) => node.outerHTML.slice(0, 120))"""
 
 
+# Adds up by how much things moved without anybody doing something.
+SHIFTS = """
+  window.shifts = 0;
+  new PerformanceObserver((list) => {
+    for (const shift of list.getEntries()) if (!shift.hadRecentInput) window.shifts += shift.value;
+  }).observe({ type: 'layout-shift', buffered: true });
+"""
+
+
 class Look:
     """A page of the console, in a window of a size and a theme."""
 
     def __init__(self, context, url, pictures, prefix):
         self.page = context.new_page()
         self.page.set_default_timeout(PATIENCE)
+        self.page.add_init_script(SHIFTS)
         self.url, self.pictures, self.prefix = url, pictures, prefix
         self.complaints, self.foreseen = [], []
         self.page.on("console", self.heard)
@@ -116,10 +126,14 @@ class Look:
     def picture(self, name, full=True):
         """A picture for people to look at, and all that can be asked of a page without them."""
         expect(self.page.locator("main:not([aria-busy])")).to_be_attached()
+        moved = self.page.evaluate("window.shifts")
+        assert moved < 0.1, f"{self.prefix}-{name}: the page jumped by {moved}"
         self.page.screenshot(path=self.pictures / f"{self.prefix}-{name}.png", full_page=full)
         for what, question in (("can hardly be read", CONTRAST), ("too wide", WIDE), ("too small", SMALL), ("nameless", NAMELESS)):
             found = self.page.evaluate(question)
             assert not found, f"{self.prefix}-{name}: {what}: {found[:8]}"
+        # A picture of the whole page moves everything.
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => { window.shifts = 0; done(); })))")
 
     def wait_for_state(self, state):
         expect(self.page.locator(".job .facts .state").first).to_have_text(state)

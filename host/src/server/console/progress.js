@@ -33,7 +33,7 @@ function stagesOf(job) {
   const known = new Map(job.stages.map((stage) => [stage.name, stage]));
   const names = job.task === "restore" ? RESTORE : OTHER;
   const ended = Boolean(job.ended);
-  const all = names.filter((name) => known.has(name) || (!ended && name !== "rehearse"));
+  const all = names.filter((name) => known.has(name) || !ended);
   return all.map((name) => known.get(name) ?? { name, state: "to-come" });
 }
 

@@ -109,8 +109,8 @@ function redraw(view) {
     ["Job", el("code", null, job.id)],
     ["Operator", name(job.operator)],
     ["Asked for", time(job.created)],
-    ["Began", job.started && time(job.started)],
-    ["Ended", job.ended && time(job.ended)],
+    ["Began", time(job.started)],
+    ["Ended", time(job.ended)],
     ["Priority", job.priority !== 0 && count(job.priority)],
   ], { class: "facts flow" }));
   fill(view.error, job.error && problem(job.error));
