@@ -16,6 +16,7 @@ export function objectsOf() {
     key: (object) => object.step,
     text: (object) => `${object.state} ${object.action} ${object.kind} ${object.name}`,
     noun: "object",
+    size: 20,
     keep: "objects.",
     columns: [
       { title: "Object", wide: true, cell: (object) => [name(object.name), object.error && el("div", { class: "wrong" }, visible(object.error.message))] },

@@ -6,7 +6,7 @@ import { follow } from "../events.js";
 import { clock, count, time } from "../format.js";
 import { logOf } from "../log.js";
 import { objectsOf } from "../objects.js";
-import { facts, heading, problem, state } from "../parts.js";
+import { button, facts, heading, problem, state } from "../parts.js";
 import { progress } from "../progress.js";
 import { reportOf } from "../report.js";
 import { steering } from "../steering.js";
@@ -31,7 +31,8 @@ function parts(job) {
   view.end = el("div");
   view.node = el("div", { class: "job" },
     heading([["Jobs", "#/jobs"]], name(whatOf(job)), view.actions),
-    view.connection, view.about, view.way.node, view.error, view.end, view.objects.node, view.log.node);
+    // What comes last stands below what is looked at: nothing moves.
+    view.connection, view.about, view.way.node, view.error, view.objects.node, view.end, view.log.node);
   return view;
 }
 
@@ -102,8 +103,8 @@ function drawer(view, signal) {
 function redraw(view) {
   const { job } = view;
   const focused = view.actions.contains(document.activeElement) ? document.activeElement.dataset.steer : null;
-  fill(view.actions, steering(job, () => view.report, (changed) => view.steered(changed)));
-  if (focused) (view.actions.querySelector(`[data-steer="${focused}"]`) ?? view.actions.querySelector("button") ?? view.node.querySelector("h1")).focus();
+  fill(view.actions, view.report && button("Report", () => toReport(view), { class: "plain" }), steering(job, () => view.report, (changed) => view.steered(changed)));
+  if (focused) (view.actions.querySelector(`[data-steer="${focused}"]`) ?? view.actions.querySelector("[data-steer]") ?? view.node.querySelector("h1")).focus();
   fill(view.about, facts([
     ["State", state(job.state)],
     ["Job", el("code", null, job.id)],
@@ -115,6 +116,13 @@ function redraw(view) {
   ], { class: "facts flow" }));
   fill(view.error, job.error && problem(job.error));
   fill(view.end, view.report && reportOf(job, view.report));
+}
+
+function toReport(view) {
+  const title = view.end.querySelector("h2");
+  title.tabIndex = -1;
+  title.focus({ preventScroll: true });
+  title.scrollIntoView();
 }
 
 function drawConnection(view) {
