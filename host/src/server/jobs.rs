@@ -25,7 +25,7 @@ mod store;
 mod tests;
 
 pub(crate) use job::{
-    ArchiveAt, BackupAt, BackupTask, Job, JobObject, LogEntry, Progress, RestoreTask, Stage, State, Task,
+    ArchiveAt, BackupAt, BackupTask, Job, JobObject, LogEntry, Progress, RestoreTask, State, Task,
 };
 pub(crate) use places::Places;
 pub(crate) use store::{Changed, Changes, Listing, StartKey, Store};
