@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::scene::{config, sandbox, server, started};
 use crate::support::logical_content;
-use crate::support::server::Server;
+use crate::support::server::{PATIENCE, Server};
 
 fn left(server: &Server) -> usize {
     std::fs::read_dir(server.state("uploads")).expect("the folder").count()
@@ -74,6 +74,40 @@ fn an_upload_that_a_job_needs_stays() {
 }
 
 #[test]
+fn old_uploads_go_away_unless_a_job_needs_them() {
+    let mut server = crate::scene::slow_server();
+    let ana = server.bearer("ana");
+    let archive = std::fs::read(server.sandbox.path("shop.tar")).expect("an archive");
+    let upload = || -> String {
+        let upload = ana.request(Method::POST, "/v1/uploads", &[], archive.clone()).expect(201).json();
+        upload["upload"].as_str().expect("a name").to_owned()
+    };
+    let (needed, old, fresh) = (upload(), upload(), upload());
+    let id = started(&ana, &json!({"archive": {"upload": needed}, "target": "live"}));
+    ana.poke(&format!("/v1/jobs/{id}/pause")).expect(200);
+    ana.wait(&id, |job| job["state"] == "paused");
+    for name in [&needed, &old] {
+        let eight_days = std::time::Duration::from_secs(8 * 24 * 3600);
+        let file = std::fs::File::options().append(true).open(server.state("uploads").join(name)).expect("an upload");
+        file.set_modified(std::time::SystemTime::now() - eight_days).expect("made old");
+    }
+    server.kill();
+    server.start();
+    comes(&server, 2);
+    let there = |name: &str| server.state("uploads").join(name).exists();
+    assert!(there(&needed) && !there(&old) && there(&fresh));
+}
+
+/// Waits until there are so many files.
+fn comes(server: &Server, number: usize) {
+    let since = std::time::Instant::now();
+    while left(server) != number {
+        assert!(since.elapsed() < PATIENCE, "{} files", left(server));
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+#[test]
 fn half_an_upload_is_none() {
     use std::io::Write as _;
     let limits = "[limits]\narchive_bytes = 100000\nidle_seconds = 1\n";
@@ -88,35 +122,28 @@ fn half_an_upload_is_none() {
         stream.write_all(&vec![1; sent]).expect("sent");
         stream
     };
-    let comes = |number: usize| {
-        let since = std::time::Instant::now();
-        while left(&server) != number {
-            assert!(since.elapsed() < crate::support::server::PATIENCE, "{} files", left(&server));
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-    };
     // Who goes away in the middle,
     let gone = begin(50_000, 100);
-    comes(1);
+    comes(&server, 1);
     drop(gone);
-    comes(0);
+    comes(&server, 0);
     // who stops sending,
     let mut slow = begin(50_000, 100);
-    comes(1);
+    comes(&server, 1);
     let mut answer = String::new();
     std::io::Read::read_to_string(&mut slow, &mut answer).expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("request.timeout"), "{answer}");
-    comes(0);
+    comes(&server, 0);
     // who sends too much, said or not,
     ana.stream("/v1/uploads", Some(100_001), std::iter::empty()).problem(413, "request.too_large");
     ana.stream("/v1/uploads", None, (0..20).map(|_| vec![1; 10_000])).problem(413, "request.too_large");
-    comes(0);
+    comes(&server, 0);
     // and who sends nothing.
     ana.poke("/v1/uploads").problem(400, "usage");
-    comes(0);
+    comes(&server, 0);
     // A crash in the middle, too.
     let held = begin(50_000, 100);
-    comes(1);
+    comes(&server, 1);
     server.kill();
     drop(held);
     assert_eq!(left(&server), 1);
