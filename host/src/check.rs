@@ -29,6 +29,7 @@ mod rows_into_existing;
 mod runs_as_itself;
 mod schemas_exist;
 mod schemas_open;
+mod skipped_not_needed;
 mod snapshot_right;
 mod space_enough;
 mod steps_ordered;
@@ -82,6 +83,7 @@ const RULES: &[Rule] = &[
     principals_exist::check,
     runs_as_itself::check,
     |situation| access_taken::check(situation).into_iter().collect(),
+    skipped_not_needed::check,
     extensions_available::check,
     definitions_stay::check,
     made_in_switch::check,
@@ -210,6 +212,7 @@ mod tests {
             include_str!("check/rows_into_existing.rs"),
             include_str!("check/runs_as_itself.rs"),
             include_str!("check/schemas_exist.rs"),
+            include_str!("check/skipped_not_needed.rs"),
             include_str!("check/snapshot_right.rs"),
             include_str!("check/space_enough.rs"),
             include_str!("check/steps_ordered.rs"),

@@ -213,7 +213,7 @@ pub struct Step {
 
 impl Step {
     /// A step that does nothing yet.
-    fn idle(object: ObjectName, into: ObjectName) -> Self {
+    pub(crate) fn idle(object: ObjectName, into: ObjectName) -> Self {
         Self {
             id: 0,
             action: Action::Skip,

@@ -94,7 +94,10 @@ pub async fn serve(
 async fn open(config: Config, surroundings: Surroundings) -> Result<Arc<Server>> {
     let state = config.state.clone();
     let uploads = state.join("uploads");
-    std::fs::create_dir_all(&uploads).map_err(|error| {
+    // Nobody else's business: backups, and who may do what.
+    let made =
+        std::os::unix::fs::DirBuilderExt::mode(std::fs::DirBuilder::new().recursive(true), 0o700).create(&uploads);
+    made.map_err(|error| {
         Error::new("server.bad_config", format!("The folder {} cannot be made: {error}", uploads.display()))
     })?;
     let store = Arc::new(Store::open(&state.join("jobs.sqlite"))?);

@@ -9,9 +9,16 @@ use serde_json::json;
 
 use super::craft::Parts;
 use super::scene::{Expected, Scene};
+use super::support::Outcome;
 use super::support::misbehaving::COMPONENT;
 
 const GRANTED: &str = "tables,definitions,blobs";
+
+/// Replaces what is there by what the archive holds, with the plugins of the folder.
+fn replaced(scene: &Scene, archive: &str, folder: &str) -> Outcome {
+    let base = ["restore", archive, "--into", &scene.into, "--restore-policy", "replace"];
+    scene.sandbox.run(&[&base[..], &["--plugins", folder, "--grant", GRANTED]].concat())
+}
 
 /// The scene, the folder of plugins with the misbehaving one in it, and the honest archive.
 fn prepared() -> (Scene, String, Parts) {
@@ -124,19 +131,7 @@ fn the_hosts_errors_cannot_be_swallowed() {
 fn a_flood_of_log_lines_harms_nobody() {
     let (scene, folder, honest) = prepared();
     let archive = scene.archive(&with_object(&honest, "flood"));
-    let arguments = [
-        "restore",
-        &archive,
-        "--into",
-        &scene.into,
-        "--restore-policy",
-        "replace",
-        "--plugins",
-        &folder,
-        "--grant",
-        GRANTED,
-    ];
-    let outcome = scene.sandbox.run(&arguments).expect(0);
+    let outcome = replaced(&scene, &archive, &folder).expect(0);
     assert!(outcome.stdout.len() + outcome.stderr.len() < 2 << 20, "{} bytes", outcome.stderr.len());
     assert!(!outcome.stderr.contains(['\u{1b}', '\u{7}']) && !outcome.stdout.contains(['\u{1b}', '\u{7}']));
     assert_eq!(scene.sandbox.query("target.sqlite", "SELECT count(*) FROM flood"), "Integer(3)");
@@ -147,19 +142,7 @@ fn what_plugins_say_cannot_steer_a_terminal() {
     let (scene, folder, honest) = prepared();
     for name in ["own failure", "panic", "long failure", "steer"] {
         let archive = scene.archive(&with_object(&honest, name));
-        let arguments = [
-            "restore",
-            &archive,
-            "--into",
-            &scene.into,
-            "--restore-policy",
-            "replace",
-            "--plugins",
-            &folder,
-            "--grant",
-            GRANTED,
-        ];
-        let outcome = scene.sandbox.run(&arguments);
+        let outcome = replaced(&scene, &archive, &folder);
         let said = outcome.stdout + &outcome.stderr;
         let steers = |c: char| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c);
         assert!(!said.contains(steers), "{name}: {said:?}");

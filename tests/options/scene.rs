@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Outcome, Sandbox};
+use crate::support::{Outcome, Sandbox, write_file, write_schema};
 
 /// A folder with an archive, and a live target that is copied for every case.
 pub(crate) struct Scene {
@@ -88,28 +88,11 @@ pub(crate) fn codes(outcome: &Outcome) -> Vec<String> {
 }
 
 fn write_folder(folder: &Path) {
-    let write = |name: &str, text: &str| {
-        let path = folder.join(name);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        std::fs::write(path, text).expect("a file");
-    };
+    let write = |name: &str, text: &str| write_file(folder, name, text);
     let people: String = (1..=20).map(|id| format!("{id},person {id},{}\n", id % 2 + 1)).collect();
     write("tables/people.csv", &format!("id,name,team_id\n{people}"));
     write("tables/teams.csv", "id,name\n1,red\n2,green\n");
-    write(
-        "columns.json",
-        r#"{"people": [{"name": "id", "type": "integer", "nullable": false, "default": null},
-                       {"name": "name", "type": "text", "nullable": false, "default": null},
-                       {"name": "team_id", "type": "integer", "nullable": true, "default": null}],
-            "teams":  [{"name": "id", "type": "integer", "nullable": false, "default": null},
-                       {"name": "name", "type": "text", "nullable": true, "default": null}]}"#,
-    );
-    write(
-        "constraints.json",
-        r#"[{"table": "people", "name": "people_pkey", "kind": "p", "definition": "PRIMARY KEY (id)"},
-            {"table": "teams", "name": "teams_pkey", "kind": "p", "definition": "PRIMARY KEY (id)"},
-            {"table": "people", "name": "people_team", "kind": "f", "definition": "FOREIGN KEY (team_id) REFERENCES teams(id)"}]"#,
-    );
+    write_schema(folder);
     write(
         "roles.json",
         r#"[{"name": "readers", "memberships": [{"role": "staff"}],

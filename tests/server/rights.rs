@@ -61,7 +61,7 @@ fn a_reader_looks_and_touches_nothing() {
         // Nor does an operator with the jobs of another.
         server.bearer("ben").poke(&format!("/v1/jobs/{id}/{what}")).problem(403, "request.forbidden");
     }
-    rita.patch(backup, &json!({})).problem(403, "request.forbidden");
+    rita.patch(backup, &json!({"comment": "mine"})).problem(403, "request.forbidden");
     rita.delete(backup).problem(403, "request.forbidden");
     rita.delete(&format!("{backup}/snapshots/1")).problem(403, "request.forbidden");
     assert_eq!(server.bearer("root").poke(&format!("/v1/jobs/{id}/undo")).expect(200).json()["state"], "undone");

@@ -222,20 +222,17 @@ fn rows(connection: &rusqlite::Connection, query: &str) -> Vec<Vec<String>> {
     all
 }
 
-/// A folder to pack with two tables that refer to each other's rows, a view, users, functions and a graph.
-pub fn small_folder(folder: &Path, rows: u32) {
-    let write = |name: &str, text: &str| {
-        let path = folder.join(name);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        std::fs::write(path, text).expect("a file");
-    };
-    let mut people = String::from("id,name,team_id\n");
-    for id in 1..=rows {
-        let _ = writeln!(people, "{id},person {id},{}", id % 5 + 1);
-    }
-    write("tables/people.csv", &people);
-    write("tables/teams.csv", "id,name\n1,red\n2,green\n3,blue\n4,\"\"\n5,\n");
-    write(
+/// Writes a file of a folder that is packed.
+pub fn write_file(folder: &Path, name: &str, text: &str) {
+    let path = folder.join(name);
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    std::fs::write(path, text).expect("a file");
+}
+
+/// What `people` and `teams` look like: their columns and constraints.
+pub fn write_schema(folder: &Path) {
+    write_file(
+        folder,
         "columns.json",
         r#"{"people": [{"name": "id", "type": "integer", "nullable": false, "default": null},
                        {"name": "name", "type": "text", "nullable": false, "default": null},
@@ -243,12 +240,25 @@ pub fn small_folder(folder: &Path, rows: u32) {
             "teams":  [{"name": "id", "type": "integer", "nullable": false, "default": null},
                        {"name": "name", "type": "text", "nullable": true, "default": null}]}"#,
     );
-    write(
+    write_file(
+        folder,
         "constraints.json",
         r#"[{"table": "people", "name": "people_pkey", "kind": "p", "definition": "PRIMARY KEY (id)"},
             {"table": "teams", "name": "teams_pkey", "kind": "p", "definition": "PRIMARY KEY (id)"},
             {"table": "people", "name": "people_team", "kind": "f", "definition": "FOREIGN KEY (team_id) REFERENCES teams(id)"}]"#,
     );
+}
+
+/// A folder to pack with two tables that refer to each other's rows, a view, users, functions and a graph.
+pub fn small_folder(folder: &Path, rows: u32) {
+    let write = |name: &str, text: &str| write_file(folder, name, text);
+    let mut people = String::from("id,name,team_id\n");
+    for id in 1..=rows {
+        let _ = writeln!(people, "{id},person {id},{}", id % 5 + 1);
+    }
+    write("tables/people.csv", &people);
+    write("tables/teams.csv", "id,name\n1,red\n2,green\n3,blue\n4,\"\"\n5,\n");
+    write_schema(folder);
     write("roles.json", r#"[{"name": "readers"}]"#);
     write(
         "users.json",

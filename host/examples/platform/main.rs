@@ -89,6 +89,7 @@ async fn run(folder: &Path, plugins: PathBuf) -> Result<()> {
             }
         }),
         cancel,
+        ..Watch::default()
     };
     let report = reinstate::apply(&restore, &plan, &watch).await;
     show(&platform, &report)?;

@@ -312,21 +312,11 @@ pub(super) mod tests {
         Step {
             id,
             action: Action::Create,
-            object: name.clone(),
-            into: name,
-            aside: None,
-            reason: String::new(),
             plugin: "tables".into(),
             parts,
-            rows: 0,
-            bytes: 0,
-            read_bytes: 0,
-            tables: Vec::new(),
             needs: needs.to_vec(),
             needs_loaded: needs_loaded.to_vec(),
-            locks: Vec::new(),
-            principals: Vec::new(),
-            existing: None,
+            ..Step::idle(name.clone(), name)
         }
     }
 

@@ -164,8 +164,8 @@ fn is_old(time: &str) -> bool {
 fn forget_old_replies(server: &Server) -> Result<()> {
     let store = server.jobs.store();
     let all = store.all_kept::<Reply>("kinetica ")?;
-    let old = all.iter().filter(|(_, reply)| is_old(&reply.made));
-    old.map(|(name, _)| store.forget(name).map(drop)).collect()
+    let mut old = all.iter().filter(|(_, reply)| is_old(&reply.made));
+    old.try_for_each(|(name, _)| store.forget(name).map(drop))
 }
 
 impl Delivery {

@@ -100,21 +100,10 @@ fn step(id: u32, action: Action, object: ObjectName, needs: &[u32]) -> Step {
     Step {
         id,
         action,
-        into: object.clone(),
-        object,
-        aside: None,
-        reason: String::new(),
         plugin: "pgdump".to_owned(),
         parts: 1,
-        rows: 0,
-        bytes: 0,
-        read_bytes: 0,
-        tables: Vec::new(),
         needs: needs.to_vec(),
-        needs_loaded: Vec::new(),
-        locks: Vec::new(),
-        principals: Vec::new(),
-        existing: None,
+        ..Step::idle(object.clone(), object)
     }
 }
 

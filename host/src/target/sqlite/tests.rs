@@ -125,25 +125,7 @@ fn a_job(job: &str, dialect: &str) -> Job {
 fn a_step(id: u32, kind: &str, name: &str) -> Step {
     let schema = if matches!(kind, "user" | "role") { None } else { Some("main") };
     let object = ObjectName::new(kind, schema, name);
-    Step {
-        id,
-        action: Action::Create,
-        into: object.clone(),
-        object,
-        aside: None,
-        reason: String::new(),
-        plugin: "tables".into(),
-        parts: 1,
-        rows: 0,
-        read_bytes: 0,
-        bytes: 0,
-        tables: Vec::new(),
-        needs: Vec::new(),
-        needs_loaded: Vec::new(),
-        locks: Vec::new(),
-        principals: Vec::new(),
-        existing: None,
-    }
+    Step { id, action: Action::Create, plugin: "tables".into(), parts: 1, ..Step::idle(object.clone(), object) }
 }
 
 fn with(action: Action, step: Step) -> Step {

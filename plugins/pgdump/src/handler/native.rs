@@ -7,6 +7,7 @@ use crate::attributes::Attributes;
 use crate::kinds;
 
 mod large_objects;
+mod options;
 mod owner;
 mod scope;
 mod statements;
@@ -110,6 +111,15 @@ fn worth_knowing(object: &Object, entry: &Attributes) -> Vec<Finding> {
             "pgdump.tablespace",
             format!("{source} needs a folder of the server and is not created"),
             "Create it before the restore where objects are stored in it",
+        ));
+    }
+    if let Some(option) = options::foreign(&entry.definition).next().filter(|_| !object.rows_only) {
+        findings.push(Finding::note(
+            "pgdump.foreign_option",
+            format!(
+                "{source} was on a server that knows the column option `{option}`, which no other takes; it is left out"
+            ),
+            "Nothing to do",
         ));
     }
     if let Some(tablespace) = entry.tablespace.as_deref().filter(|name| !name.is_empty() && !object.rows_only) {

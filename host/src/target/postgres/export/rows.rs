@@ -14,10 +14,10 @@ use super::super::connection::Connection;
 use super::tables::Table;
 use super::{Snapshot, failed, unwritable};
 
-/// Pages that make a piece.
-const PIECE_PAGES: i64 = 4096;
-/// An entry ends once it is as long as that.
-const ENTRY_BYTES: u64 = 48 << 20;
+/// Pages that make a piece, 1 GiB of them: a table that is restored in one part is loaded frozen, which pays more than several connections do.
+const PIECE_PAGES: i64 = if cfg!(test) { 4096 } else { 131_072 };
+/// An entry ends once it is as long as that: what a restore that was stopped does again at most.
+const ENTRY_BYTES: u64 = if cfg!(test) { 48 << 20 } else { 1 << 30 };
 /// Rows go from connection to writer in batches of about that many bytes,
 const BATCH_BYTES: usize = 256 << 10;
 /// at most so many ahead of the writer for every piece.

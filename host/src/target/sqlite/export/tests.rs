@@ -402,25 +402,7 @@ fn complete(attributes: Value) -> Value {
 }
 
 fn step(id: usize, name: &ObjectName) -> Step {
-    Step {
-        id: u32::try_from(id).unwrap(),
-        action: Action::Create,
-        object: name.clone(),
-        into: name.clone(),
-        aside: None,
-        reason: String::new(),
-        plugin: String::new(),
-        parts: 0,
-        rows: 0,
-        read_bytes: 0,
-        bytes: 0,
-        tables: Vec::new(),
-        needs: Vec::new(),
-        needs_loaded: Vec::new(),
-        locks: Vec::new(),
-        principals: Vec::new(),
-        existing: None,
-    }
+    Step { id: u32::try_from(id).unwrap(), action: Action::Create, ..Step::idle(name.clone(), name.clone()) }
 }
 
 /// Stages every table and view of an archive as a plugin would, and makes them live.

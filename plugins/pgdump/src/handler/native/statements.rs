@@ -3,7 +3,7 @@
 use reinstate_plugin::sql::Scope;
 use reinstate_plugin::{Failure, LeaveOut, Object, Target};
 
-use super::{large_objects, owner, scope};
+use super::{large_objects, options, owner, scope};
 use crate::attributes::Attributes;
 use crate::handler::leaves_out;
 use crate::handler::reader::Reader;
@@ -84,7 +84,7 @@ fn definition(entry: &Attributes) -> Option<String> {
             "CREATE OR REPLACE ",
             usize::from(!definition.contains(" OR REPLACE ")),
         )),
-        _ => Some(stored(entry, definition)),
+        _ => Some(stored(entry, options::without(definition).trim_end())),
     }
 }
 
