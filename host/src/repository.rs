@@ -34,6 +34,7 @@ mod tests;
 mod writer;
 
 pub use address::check_url;
+pub(crate) use address::choose_tls;
 pub use change::{Alteration, Change};
 pub use check::{SnapshotErrors, Verified};
 pub use document::{BackupDocument, BackupOptions, BackupType, Summary, check_name};

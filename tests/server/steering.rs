@@ -36,7 +36,9 @@ fn a_running_restore_is_paused_and_resumed() {
     let ended = ana.wait_for_end(&id);
     assert_eq!(state(&ended), "succeeded", "{ended:#}");
     let expected = server.sandbox.target("expected.sqlite");
-    server.sandbox.run(&["restore", "box/shop", "--into", &expected]).expect(0);
+    // Where the server runs, `box` is a folder.
+    server.sandbox.run(&["repository", "add", "same", &server.sandbox.text("box")]).expect(0);
+    server.sandbox.run(&["restore", "same/shop", "--into", &expected]).expect(0);
     assert_eq!(
         logical_content(&server.sandbox.path("live.sqlite")),
         logical_content(&server.sandbox.path("expected.sqlite"))
