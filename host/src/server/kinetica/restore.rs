@@ -41,7 +41,7 @@ pub(super) async fn restore(call: &mut Call) -> Result<Record> {
 /// The snapshot that the newest one is now: it is not another one when the job's turn comes.
 fn pinned(server: &crate::server::Server, archive: &ArchiveAt) -> Result<ArchiveAt> {
     let ArchiveAt::Snapshot { repository, backup, snapshot } = archive else { return Ok(archive.clone()) };
-    let id = super::backups::snapshot_of(&server.places.repository(repository)?, backup, *snapshot)?;
+    let id = super::show::snapshot_of(&server.places.repository(repository)?, backup, *snapshot)?;
     Ok(ArchiveAt::Snapshot { repository: repository.clone(), backup: backup.clone(), snapshot: Some(id) })
 }
 
