@@ -8,31 +8,30 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use futures_util::{StreamExt as _, stream};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
 use crate::error::{Error, Result};
 
-use super::audit::About;
 use super::config::Config;
-use super::{Server, auth, blocking};
+use super::{Server, auth};
 
 mod avro;
-mod backups;
 mod call;
+mod change;
+mod create;
 mod encoding;
 mod json;
 mod message;
 mod options;
 mod record;
+mod reply;
 mod restore;
 mod show;
 mod system;
@@ -40,7 +39,7 @@ mod system;
 mod tests;
 
 use call::{Call, Delivery};
-use encoding::{Encoding, Envelope, MOST_BYTES};
+use encoding::{Encoding, MOST_BYTES};
 use record::{Record, Sort};
 
 /// How long an answer took: the client reads it.
@@ -125,7 +124,7 @@ async fn greet(request: Request, next: Next) -> Response {
         Some((encoding, path)) if response.status() == StatusCode::NOT_FOUND => {
             let path: String = path.escape_debug().take(200).collect();
             let message = format!("request.not_found: There is no endpoint {path} here: only those of backups");
-            refusal(encoding, StatusCode::BAD_REQUEST, &message)
+            reply::refusal(encoding, StatusCode::BAD_REQUEST, &message)
         }
         _ => response,
     }
@@ -149,9 +148,9 @@ async fn serve(server: Arc<Server>, door: Arc<Door>, endpoint: &'static Endpoint
     let mut response = match understood(&server, door, endpoint, encoding, request).await {
         Ok(mut call) => {
             let outcome = answer(&mut call, endpoint).await;
-            delivered(encoding.unwrap_or(Encoding::Json), endpoint, &outcome, call)
+            reply::to(&call, encoding.unwrap_or(Encoding::Json), endpoint, &outcome)
         }
-        Err(error) => error_reply(encoding.unwrap_or(Encoding::Json), &error),
+        Err(error) => reply::error(encoding.unwrap_or(Encoding::Json), &error),
     };
     if let Ok(seconds) = HeaderValue::from_str(&format!("{:.6}", since.elapsed().as_secs_f64())) {
         response.headers_mut().insert(SECONDS, seconds);
@@ -215,87 +214,9 @@ async fn answer(call: &mut Call, endpoint: &Endpoint) -> Result<Record> {
         "/restore/backup" => restore::restore(call).await,
         "/show/backup" => show::show(call).await,
         "/verify/backup" => show::verify(call).await,
-        "/create/backup" => backups::create(call).await,
-        "/alter/backup" => backups::alter(call).await,
-        "/drop/backup" => backups::drop_backups(call).await,
+        "/create/backup" => create::create(call).await,
+        "/alter/backup" => change::alter(call).await,
+        "/drop/backup" => change::drop_backups(call).await,
         _ => system::files(),
-    }
-}
-
-/// The reply, which sets free what was kept for another delivery while it is on its way.
-fn delivered(encoding: Encoding, endpoint: &Endpoint, outcome: &Result<Record>, call: Call) -> Response {
-    let mut response = match outcome {
-        // The client asks again, and finds what it had started.
-        Err(error) if error.code() == "server.stopping" => return error_reply(encoding, error),
-        Err(error) if call.delivery.is_empty() => return error_reply(encoding, error),
-        Err(error) => {
-            let bytes = encoding.write(&Envelope::Error(&message::of(error)));
-            reply(encoding, status(error), tracked(bytes, &call))
-        }
-        Ok(record) => {
-            let bytes = encoding.write(&Envelope::Ok(&endpoint.data_type(), record));
-            reply(encoding, StatusCode::OK, tracked(bytes, &call))
-        }
-    };
-    if !call.about.is_empty() {
-        response.extensions_mut().insert(About(call.about.join(",")));
-    }
-    response
-}
-
-/// A body and its length.
-struct Tracked {
-    body: Body,
-    length: usize,
-}
-
-/// All but the last byte goes out before the answer counts as delivered, and the last byte after that: a client that is gone by then gets it
-/// when it asks again, and one that has it all can ask for the same anew.
-fn tracked(mut bytes: Vec<u8>, call: &Call) -> Tracked {
-    let length = bytes.len();
-    if call.delivery.is_empty() {
-        return Tracked { body: Body::from(bytes), length };
-    }
-    let last = bytes.split_off(length.saturating_sub(1));
-    let (server, user, delivery) = (Arc::clone(&call.server), call.identity.user.clone(), call.delivery.clone());
-    let rest = async move {
-        // Lets the connection write what it has, and notice that nobody is there.
-        tokio::task::yield_now().await;
-        let done = blocking(move || delivery.done(&server, &user)).await;
-        done.map(|()| Bytes::from(last))
-    };
-    let first = stream::iter([Ok::<_, Error>(Bytes::from(bytes))]);
-    Tracked { body: Body::from_stream(first.chain(stream::once(rest))), length }
-}
-
-fn reply(encoding: Encoding, status: StatusCode, Tracked { body, length }: Tracked) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(encoding.media_type())),
-        (header::CONTENT_LENGTH, HeaderValue::from(length)),
-    ];
-    (status, headers, body).into_response()
-}
-
-fn error_reply(encoding: Encoding, error: &Error) -> Response {
-    let mut response = refusal(encoding, status(error), &message::of(error));
-    if response.status() == StatusCode::UNAUTHORIZED {
-        let scheme = HeaderValue::from_static("Basic realm=\"reinstate\"");
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
-    }
-    response
-}
-
-fn refusal(encoding: Encoding, status: StatusCode, message: &str) -> Response {
-    let bytes = encoding.write(&Envelope::Error(message));
-    let length = bytes.len();
-    reply(encoding, status, Tracked { body: Body::from(bytes), length })
-}
-
-/// Only what is true of the server itself may look like it to a client.
-fn status(error: &Error) -> StatusCode {
-    match error.code() {
-        "request.unauthorized" => StatusCode::UNAUTHORIZED,
-        "server.stopping" => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::BAD_REQUEST,
     }
 }

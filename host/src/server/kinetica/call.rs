@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::server::identity::Identity;
-use crate::server::jobs::{Asked, Job, StartKey, Task};
+use crate::server::jobs::{Asked, Job, StartKey, State, Task};
 use crate::server::{Server, blocking};
 
 use super::Door;
+use super::message;
 use super::record::{Fields, Map, Record};
 
 /// For how long an answer that nobody has got is kept for the next delivery. Somebody who asks the same a day later wants it done.
@@ -164,8 +165,8 @@ fn is_old(time: &str) -> bool {
 fn forget_old_replies(server: &Server) -> Result<()> {
     let store = server.jobs.store();
     let all = store.all_kept::<Reply>("kinetica ")?;
-    let old = all.iter().filter(|(_, reply)| is_old(&reply.made));
-    old.map(|(name, _)| store.forget(name).map(drop)).collect()
+    let mut old = all.iter().filter(|(_, reply)| is_old(&reply.made));
+    old.try_for_each(|(name, _)| store.forget(name).map(drop))
 }
 
 impl Delivery {
@@ -185,4 +186,15 @@ impl Delivery {
 /// A name of the client's as messages show it.
 pub(super) fn shown(name: &str) -> String {
     name.escape_debug().take(200).collect()
+}
+
+/// Fails with the error of a job that has not done what it was to do.
+pub(super) fn succeeded(job: &Job) -> Result<()> {
+    match job.state {
+        State::Succeeded => Ok(()),
+        State::Cancelled => Err(Error::new("restore.cancelled", format!("Job {} was cancelled", job.id))),
+        _ => Err(message::kept(job.error.as_ref(), || {
+            Error::new("host.internal", format!("Job {} ended as {}", job.id, job.state))
+        })),
+    }
 }

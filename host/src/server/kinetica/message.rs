@@ -50,7 +50,11 @@ pub(super) fn kept(error: Option<&Value>, otherwise: impl FnOnce() -> Error) -> 
     if text("code").is_empty() {
         return otherwise();
     }
-    Error::new(text("code"), text("message")).state(text("state"))
+    // `KIND NAME`, and messages that are about an object name it mostly.
+    let (object, message) = (text("object"), text("message"));
+    let named = object.split_once(' ').is_none_or(|(_, name)| message.contains(name));
+    let message = if named { message } else { format!("{object}: {message}") };
+    Error::new(text("code"), message).state(text("state"))
 }
 
 /// The error with the refusals that a report has beside the one that the error is about: a client sees nothing else of them.

@@ -62,3 +62,12 @@ pub(super) fn backup_name(name: &str) -> Result<&str> {
     crate::repository::check_name(name)?;
     Ok(name)
 }
+
+/// How many incremental snapshots are kept.
+pub(super) fn kept_snapshots(text: &str) -> Result<i64> {
+    let wrong = || {
+        let message = format!("`{}` is no number of snapshots to keep: 0 or more, or -1 for all", shown(text));
+        Error::new("usage", message)
+    };
+    text.trim().parse::<i64>().ok().filter(|number| *number >= -1).ok_or_else(wrong)
+}

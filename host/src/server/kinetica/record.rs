@@ -110,3 +110,8 @@ impl Serialize for InOrder<'_> {
 pub(super) fn map<const N: usize>(pairs: [(&str, String); N]) -> Map {
     pairs.into_iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| (name.to_owned(), text)).collect()
 }
+
+/// Ids of snapshots as one text.
+pub(super) fn ids(ids: impl Iterator<Item = u64>) -> String {
+    ids.map(|id| id.to_string()).collect::<Vec<_>>().join(",")
+}

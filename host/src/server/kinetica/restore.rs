@@ -41,7 +41,7 @@ pub(super) async fn restore(call: &mut Call) -> Result<Record> {
 /// The snapshot that the newest one is now: it is not another one when the job's turn comes.
 fn pinned(server: &crate::server::Server, archive: &ArchiveAt) -> Result<ArchiveAt> {
     let ArchiveAt::Snapshot { repository, backup, snapshot } = archive else { return Ok(archive.clone()) };
-    let id = super::backups::snapshot_of(&server.places.repository(repository)?, backup, *snapshot)?;
+    let id = super::show::snapshot_of(&server.places.repository(repository)?, backup, *snapshot)?;
     Ok(ArchiveAt::Snapshot { repository: repository.clone(), backup: backup.clone(), snapshot: Some(id) })
 }
 
@@ -76,27 +76,24 @@ fn reply(response: Response) -> Record {
 
 /// What the end of the job means to a client.
 fn outcome(backup: &str, job: &Job, report: &Json) -> Result<Record> {
-    let without = |why: &str| Error::new("restore.object_failed", format!("Job {} {why}", job.id));
     match job.state {
-        State::Succeeded | State::Discarded => {
-            let response = finished(backup, report);
-            // Going on without each and every object is no success.
-            if response.restored_objects.is_empty() && !response.failed_objects.is_empty() {
-                let error = message::kept(report.get("error"), || without("could restore nothing"));
-                let message = error.details().message.clone();
-                return Err(Error::new(error.code().to_owned(), message).state("The target is unchanged"));
-            }
-            Ok(reply(response))
-        }
+        State::Succeeded | State::Discarded => Ok(reply(finished(backup, report))),
         State::Undone => Err(Error::new("job.not_possible", format!("Job {} was undone after it had ended", job.id))),
         State::Cancelled => {
             let message = format!("Job {} was cancelled", job.id);
             Err(Error::new("restore.cancelled", message).state("The target is unchanged"))
         }
-        _ => {
-            let error = message::kept(job.error.as_ref(), || without("failed"));
+        state => {
+            let otherwise = || Error::new("restore.object_failed", format!("Job {} {state}", job.id));
+            let error = message::kept(job.error.as_ref(), otherwise);
             let findings = report.get("findings").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
-            Err(message::with_findings(error, findings))
+            let error = message::with_findings(error, findings);
+            if !state.is_ended() {
+                return Err(error);
+            }
+            // The first object's error, where none could be restored, speaks of others.
+            let message = error.details().message.clone();
+            Err(Error::new(error.code().to_owned(), message).state("The target is unchanged"))
         }
     }
 }

@@ -1,13 +1,13 @@
 //! `/show/backup` and `/verify/backup`: what reads through a data source.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::repository::{BackupDocument, Contents, Repository, Summary};
 use crate::server::blocking;
 use crate::server::config::Role;
 use crate::server::jobs::Task;
 
-use super::backups::{none_fits, snapshot_of, succeeded};
-use super::call::Call;
+use super::call::{Call, succeeded};
+use super::change::none_fits;
 use super::message::harmless;
 use super::options::{Options, snapshot_id};
 use super::record::{Map, Record, Value, map};
@@ -19,6 +19,16 @@ struct Wanted {
     contents: &'static str,
     /// No backup of that name is no error.
     missing: bool,
+}
+
+/// The id of a snapshot of the backup, the newest where none is named. Fails with `repository.not_found`.
+pub(super) fn snapshot_of(repository: &Repository, name: &str, id: Option<u64>) -> Result<u64> {
+    let document = repository.backup(name)?;
+    let none = || {
+        let what = id.map_or_else(|| "no snapshots".to_owned(), |id| format!("no snapshot {id}"));
+        Error::new("repository.not_found", format!("The backup {name} has {what}"))
+    };
+    document.find(id).map(|snapshot| snapshot.id).ok_or_else(none)
 }
 
 /// `/show/backup`.
