@@ -277,8 +277,8 @@ fn what_was_restored_can_be_backed_up_and_restored_again() {
     let (one, other) = (server.database(), server.database());
     let restore = |archive: &str, database: &str| {
         let people = ["--exclude", "user", "--exclude", "role"];
-        let arguments = [&["restore", archive, "--into", &server.target(database)][..], &people].concat();
-        sandbox.json(&arguments).expect(0);
+        let target = server.target(database);
+        sandbox.json(&[&["restore", archive, "--into", &target][..], &people].concat()).expect(0);
     };
     restore(&path("portal.tar.gz"), &one);
     sandbox.json(&["backup", "create", "--from", &server.target(&one), "-o", "again.tar"]).expect(0);
