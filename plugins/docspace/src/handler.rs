@@ -69,8 +69,7 @@ impl Handler for DocSpaceHandler {
 
     fn restore(object: &Object, target: &Target, part: u32) -> Result<Counts, Failure> {
         let read = |max| entries::read(part, max);
-        let restored = rows(object, target, part, read).map_err(|failure| failure.in_part(object, part));
-        restored
+        rows(object, target, part, read).map_err(|failure| failure.in_part(object, part))
     }
 
     fn end(object: &Object, target: &Target) -> Result<(), Failure> {
