@@ -13,7 +13,7 @@ use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const GUESTS: [&str; 6] = ["tables", "users", "functions", "graphs", "definitions", "pgdump"];
+const GUESTS: [&str; 7] = ["tables", "users", "functions", "graphs", "definitions", "pgdump", "docspace"];
 const WASM: &str = "wasm32-unknown-unknown";
 const SKIP: &str = "REINSTATE_SKIP_GUESTS";
 

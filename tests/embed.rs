@@ -103,7 +103,7 @@ fn a_plugin_of_a_folder_restores_what_it_was_granted() {
     assert_eq!(inspected["missing_grants"], serde_json::json!(["definitions"]));
     let listed = sandbox.json(&["plugin", "list", "--plugins", folder]).expect(0).json();
     let names: Vec<&str> = listed.as_array().expect("a list").iter().filter_map(|one| one["name"].as_str()).collect();
-    assert_eq!(names, ["dashboards", "definitions", "functions", "graphs", "pgdump", "tables", "users"]);
+    assert_eq!(names, ["dashboards", "definitions", "docspace", "functions", "graphs", "pgdump", "tables", "users"]);
 
     archive::write(&sandbox.path("monday.tar")).expect("an archive");
     let into = sandbox.target("target.sqlite");

@@ -34,6 +34,7 @@ mod tests;
 mod writer;
 
 pub use address::check_url;
+pub(crate) use address::choose_tls;
 pub use change::{Alteration, Change};
 pub use check::{SnapshotErrors, Verified};
 pub use document::{BackupDocument, BackupOptions, BackupType, Summary, check_name};
@@ -62,6 +63,11 @@ pub struct Contents {
     pub kind: String,
     /// The object's name, with its schema where it has one.
     pub name: String,
+    /// Its rows, where it has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// Bytes of its payloads.
+    pub bytes: u64,
     /// Its payloads.
     pub files: Vec<String>,
 }

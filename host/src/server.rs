@@ -63,6 +63,7 @@ pub(crate) struct Server {
     pub(crate) audit: Audit,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) readiness: v1::Readiness,
+    notifier: Notifier,
 }
 
 /// Serves until `stop` is done; then takes no more requests, stops every job at its next safe place, and returns. The next server goes on with them.
@@ -88,6 +89,7 @@ pub async fn serve(
     };
     listener.run(router, stop).await;
     server.jobs.stop().await;
+    server.notifier.stop().await;
     Ok(())
 }
 
@@ -103,7 +105,7 @@ async fn open(config: Config, surroundings: Surroundings) -> Result<Arc<Server>>
     let store = Arc::new(Store::open(&state.join("jobs.sqlite"))?);
     let identities = Arc::new(Identities::new(config.users.clone(), &config.limits, Arc::clone(&store))?);
     let metrics = Arc::new(Metrics::new());
-    let notifier = Notifier::new(&config.notify)?;
+    let notifier = Notifier::start(&config.notify, &store)?;
     let places = Arc::new(places(&config, surroundings, uploads, Arc::clone(&identities)).await?);
     let listeners: Vec<jobs::Listener> = vec![notifier.listener(), metrics.listener()];
     let (width, short) = (config.jobs.width, config.jobs.short_bytes);
@@ -112,7 +114,8 @@ async fn open(config: Config, surroundings: Surroundings) -> Result<Arc<Server>>
         blocking(move || Jobs::start(store, places, width, short, listeners)).await?
     };
     let audit = Audit::open(&state.join("audit.jsonl"))?;
-    Ok(Arc::new(Server { config, places, jobs, identities, audit, metrics, readiness: v1::Readiness::default() }))
+    let readiness = v1::Readiness::default();
+    Ok(Arc::new(Server { config, places, jobs, identities, audit, metrics, readiness, notifier }))
 }
 
 async fn places(
@@ -155,12 +158,11 @@ async fn places(
 
 fn router(server: Arc<Server>) -> Router {
     let mut router = v1::router().merge(console::router());
-    if server.config.kinetica.is_some() {
-        router = router.merge(kinetica::router());
+    if let Some(settings) = &server.config.docspace {
+        router = router.merge(docspace::open(&server, settings));
     }
-    if server.config.docspace.is_some() {
-        router = router.merge(docspace::router());
-    }
+    // The last one: it answers pings at the root, which is a page of the console's.
+    router = kinetica::open(router, &server.config);
     metrics::counted(router, &server).with_state(server)
 }
 

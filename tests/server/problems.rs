@@ -181,6 +181,11 @@ fn starts_that_are_wrong() {
     ] {
         admin.post("/v1/backups", &body).problem(400, code);
     }
+    for body in
+        [json!({}), json!({"dry_run": true}), json!({"checksum": "no"}), json!({"max_incremental_backups_to_keep": -2})]
+    {
+        admin.patch("/v1/repositories/demo/backups/nightly", &body).problem(400, "usage");
+    }
     assert_eq!(admin.get("/v1/jobs").expect(200).json(), json!({"jobs": []}));
     // A plan that does not fit any more is refused as it is everywhere.
     let mut stale = plan;

@@ -8,6 +8,7 @@ use crate::support::server::{Client, Server};
 #[test]
 fn nobody_does_anything_without_identity() {
     let server = Server::demo();
+    server.basic("admin", "secret").get("/v1/me").expect(200);
     let document = server.nobody().get("/v1/openapi.json").expect(200).json();
     for who in [server.nobody(), server.bearer("rst_wrong"), server.bearer(""), server.basic("admin", "wrong")] {
         for (path, item) in document["paths"].as_object().expect("paths") {
@@ -27,7 +28,6 @@ fn nobody_does_anything_without_identity() {
             }
         }
     }
-    server.basic("admin", "secret").get("/v1/me").expect(200);
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_reader_looks_and_touches_nothing() {
         // Nor does an operator with the jobs of another.
         server.bearer("ben").poke(&format!("/v1/jobs/{id}/{what}")).problem(403, "request.forbidden");
     }
-    rita.patch(backup, &json!({})).problem(403, "request.forbidden");
+    rita.patch(backup, &json!({"comment": "mine"})).problem(403, "request.forbidden");
     rita.delete(backup).problem(403, "request.forbidden");
     rita.delete(&format!("{backup}/snapshots/1")).problem(403, "request.forbidden");
     assert_eq!(server.bearer("root").poke(&format!("/v1/jobs/{id}/undo")).expect(200).json()["state"], "undone");

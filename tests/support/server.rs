@@ -18,6 +18,9 @@ use super::Sandbox;
 /// How long anything may take before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// What stands for the end of a stream that was cut off.
+pub const BROKEN: &str = "broken";
+
 /// The token of the demonstration's administrator.
 pub const DEMO_TOKEN: &str = "sk-secret";
 
@@ -369,7 +372,7 @@ impl Client {
         answer(stream)
     }
 
-    /// Reads a stream of server-sent events until `enough` says so, or it ends.
+    /// Reads a stream of server-sent events until `enough` says so, or it ends; one that is cut off ends with [`BROKEN`].
     pub fn events(&self, path: &str, last: Option<&str>, mut enough: impl FnMut(&Sent) -> bool) -> Vec<Sent> {
         let mut request = self.http.get(format!("{}{path}", self.url)).header("accept", "text/event-stream");
         if let Some(authorization) = &self.authorization {
@@ -381,12 +384,20 @@ impl Client {
         self.runtime.block_on(async {
             let mut response = request.send().await.expect("an answer");
             assert_eq!(response.status().as_u16(), 200);
-            let (mut text, mut sent) = (String::new(), Vec::new());
-            while let Ok(Some(bytes)) = response.chunk().await {
-                text.push_str(std::str::from_utf8(&bytes).expect("UTF-8"));
-                while let Some((event, rest)) = text.split_once("\n\n") {
-                    let event = Sent::parse(event);
-                    text = rest.to_owned();
+            let (mut text, mut sent) = (Vec::new(), Vec::new());
+            loop {
+                let bytes = match response.chunk().await {
+                    Ok(Some(bytes)) => bytes,
+                    Ok(None) => return sent,
+                    Err(_) => {
+                        sent.push(Sent { event: BROKEN.to_owned(), id: String::new(), data: Value::Null });
+                        return sent;
+                    }
+                };
+                text.extend_from_slice(&bytes);
+                while let Some(end) = text.windows(2).position(|two| two == b"\n\n") {
+                    let event: Vec<u8> = text.drain(..end + 2).collect();
+                    let event = Sent::parse(std::str::from_utf8(&event).expect("UTF-8"));
                     // Comments keep the connection open and say nothing.
                     let Some(event) = event else { continue };
                     let done = enough(&event);
@@ -396,7 +407,6 @@ impl Client {
                     }
                 }
             }
-            sent
         })
     }
 

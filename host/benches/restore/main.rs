@@ -11,6 +11,7 @@ mod figure;
 mod native;
 mod postgres;
 mod repository;
+mod status;
 
 use std::path::Path;
 
@@ -23,7 +24,7 @@ const ROWS: u64 = 3_000_000;
 
 type Case = fn(&Bench);
 
-const CASES: [(&str, Case); 9] = [
+const CASES: [(&str, Case); 10] = [
     ("import", import),
     ("sandbox", sandbox),
     ("small", small),
@@ -32,6 +33,7 @@ const CASES: [(&str, Case); 9] = [
     ("start", start),
     ("plan", plan),
     ("repository", repository::repository),
+    ("status", status::status),
     ("postgres", |bench| postgres::postgres(bench.rounds)),
 ];
 

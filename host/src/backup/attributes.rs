@@ -1,7 +1,10 @@
 //! What a manifest says of objects, as `archive/FORMAT.md` lays it down: the side that writes.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 
@@ -167,6 +170,19 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+/// A document whose object keeps bytes, with their names in the order in which they follow; nothing unless the document lists them as its `files`.
+pub(crate) fn with_files(document: &Map<String, Value>, files: Vec<String>) -> Option<Map<String, Value>> {
+    let mut document = document.clone();
+    if !files.is_empty() {
+        let listed: BTreeSet<&str> = document.get("files")?.as_array()?.iter().filter_map(Value::as_str).collect();
+        if listed.len() != files.len() || !files.iter().all(|name| listed.contains(name.as_str())) {
+            return None;
+        }
+        document.insert("files".to_owned(), Value::from(files));
+    }
+    Some(document)
+}
+
 /// Attributes as the manifest holds them.
 pub(crate) fn raw(attributes: &impl Serialize) -> Result<Box<RawValue>> {
     serde_json::value::to_raw_value(attributes)
@@ -176,6 +192,19 @@ pub(crate) fn raw(attributes: &impl Serialize) -> Result<Box<RawValue>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_are_named_in_the_order_in_which_they_follow() {
+        let document = |json: Value| json.as_object().cloned().unwrap();
+        let listed = document(serde_json::json!({"files": ["a", "b"], "owner": "ann"}));
+        let files = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(with_files(&listed, files(&["b", "a"])).unwrap()["files"], serde_json::json!(["b", "a"]));
+        assert_eq!(with_files(&listed, files(&[])), Some(listed.clone()));
+        for other in [&["a"][..], &["a", "c"], &["a", "b", "c"]] {
+            assert_eq!(with_files(&listed, files(other)), None, "{other:?}");
+        }
+        assert_eq!(with_files(&document(serde_json::json!({"w": 1})), files(&["a"])), None);
+    }
 
     #[test]
     fn absent_members_are_not_written() {

@@ -37,6 +37,7 @@ pub const ALL: &[(&str, Kind, &str)] = &[
     ("archive.bad_entry", Refused, "An entry breaks a rule of the reader: its name, its type or its header"),
     ("archive.checksum_mismatch", Failed, "An entry's bytes are not those that the manifest describes"),
     ("archive.corrupt", Refused, "The container's compressed stream is damaged"),
+    ("archive.dump_mismatch", Refused, "The archive is a whole server's dump, or is none, unlike what was said"),
     ("archive.empty", Refused, "The archive holds no objects"),
     ("archive.entry_missing", Refused, "The manifest names an entry that the archive does not hold"),
     ("archive.entry_shared", Refused, "Two objects claim the same entry"),

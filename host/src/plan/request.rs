@@ -61,7 +61,7 @@ pub struct Request {
 /// that it cannot have.
 pub fn request(objects: &BTreeMap<String, String>, options: &BTreeMap<String, String>) -> Result<Request> {
     let mut request = Request::default();
-    request.options.select = selectors(objects)?;
+    request.options.select = self::objects("restore_objects_map", objects)?;
     for (name, value) in options {
         set(&mut request, name, value.trim()).map_err(|why| wrong(format!("The option {}: {why}", shown(name))))?;
     }
@@ -76,20 +76,21 @@ fn shown(word: &str) -> String {
     format!("`{}`", word.escape_debug())
 }
 
-fn selectors(objects: &BTreeMap<String, String>) -> Result<Vec<Selector>> {
+/// The selectors that a map of objects stands for; `field` is what the request calls it.
+pub(crate) fn objects(field: &str, objects: &BTreeMap<String, String>) -> Result<Vec<Selector>> {
     let keys = || list_all(KINDS.iter().map(|(key, _)| *key));
     if objects.is_empty() {
-        let message = format!("`restore_objects_map` is empty: it says what to restore, by {}", keys());
+        let message = format!("`{field}` is empty: it names objects, by {}", keys());
         return Err(wrong(message));
     }
     let mut selectors = Vec::new();
     for (key, names) in objects {
         let Some((_, kinds)) = KINDS.iter().find(|(known, _)| known == key) else {
-            return Err(wrong(format!("`restore_objects_map` knows no {}; its keys are {}", shown(key), keys())));
+            return Err(wrong(format!("`{field}` knows no {}; its keys are {}", shown(key), keys())));
         };
         let names: Vec<&str> = names.split(',').map(str::trim).collect();
         if names.contains(&"") {
-            return Err(wrong(format!("`restore_objects_map` names nothing of {}", shown(key))));
+            return Err(wrong(format!("`{field}` names nothing of {}", shown(key))));
         }
         let pattern = |name: &&str| if key == "all" { format!("{name}.*") } else { (*name).to_owned() };
         selectors.extend(names.iter().map(|name| Selector { kind: (*kinds).to_owned(), pattern: pattern(name) }));
@@ -135,7 +136,7 @@ fn map(value: &str) -> Result<BTreeMap<String, String>, String> {
 }
 
 /// Some clients write Python's words.
-fn truth(value: &str) -> Result<bool, String> {
+pub(crate) fn truth(value: &str) -> Result<bool, String> {
     match value.to_ascii_lowercase().as_str() {
         "true" => Ok(true),
         "false" => Ok(false),
@@ -238,7 +239,7 @@ mod tests {
     fn what_is_not_understood_is_named() {
         let none = BTreeMap::new();
         for (objects, said) in [
-            (&[][..], "is empty: it says what to restore, by all, catalog, context"),
+            (&[][..], "is empty: it names objects, by all, catalog, context"),
             (&[("tabel", "a")], "knows no `tabel`; its keys are all, catalog, context"),
             (&[("table", "")], "names nothing of `table`"),
             (&[("table", "a,,b")], "names nothing of `table`"),

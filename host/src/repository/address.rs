@@ -139,12 +139,17 @@ fn of<'a>(credentials: &'a Credentials, prefix: &'static str) -> impl Iterator<I
     credentials.0.iter().filter(own).map(|(name, value)| (name.to_ascii_lowercase(), value))
 }
 
-fn client_options() -> ClientOptions {
+/// Lets HTTP clients speak TLS by ring.
+pub(crate) fn choose_tls() {
     // One choice for the whole process, made by whoever comes first; an embedding program may have made another.
     static TLS: Once = Once::new();
     TLS.call_once(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
+}
+
+fn client_options() -> ClientOptions {
+    choose_tls();
     // A body may take long; what must not is to hear nothing.
     ClientOptions::new()
         .with_timeout_disabled()

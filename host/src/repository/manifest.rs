@@ -30,6 +30,8 @@ struct Object {
 struct Entry {
     path: String,
     bytes: u64,
+    #[serde(default)]
+    rows: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +67,8 @@ pub(super) fn contents(manifest: &[u8]) -> Result<Vec<Contents>> {
     let contents = |Object { kind, schema, name, entries }: Object| Contents {
         kind,
         name: schema.map_or_else(|| name.clone(), |schema| format!("{schema}.{name}")),
+        rows: entries.iter().filter_map(|entry| entry.rows).reduce(u64::saturating_add),
+        bytes: entries.iter().fold(0, |sum, entry| sum.saturating_add(entry.bytes)),
         files: entries.into_iter().map(|entry| entry.path).collect(),
     };
     Ok(manifest.objects.into_iter().map(contents).collect())

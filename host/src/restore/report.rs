@@ -227,7 +227,7 @@ impl Report {
 }
 
 /// Names are unique within a kind only: where two kinds have one name, both say which they are, whichever came first.
-fn insert(objects: &mut BTreeMap<String, String>, object: &ObjectName) {
+pub(super) fn insert(objects: &mut BTreeMap<String, String>, object: &ObjectName) {
     let name = object.qualified();
     let with_kind = |kind: &str| format!("{name} ({kind})");
     match objects.get(&name) {
@@ -249,7 +249,7 @@ fn insert(objects: &mut BTreeMap<String, String>, object: &ObjectName) {
 }
 
 /// Original to new name.
-fn renames<'a>(renamed: impl Iterator<Item = (&'a ObjectName, &'a ObjectName)>) -> BTreeMap<String, String> {
+pub(super) fn renames<'a>(renamed: impl Iterator<Item = (&'a ObjectName, &'a ObjectName)>) -> BTreeMap<String, String> {
     let renamed: Vec<(&ObjectName, &ObjectName)> = renamed.collect();
     let mut keys = BTreeMap::new();
     renamed.iter().for_each(|(from, _)| insert(&mut keys, from));

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, Result};
-use crate::plan::Options;
+use crate::plan::{Options, Policy};
 use crate::repository::{check_name, check_url};
 
 /// Everything the server is told.
@@ -262,8 +263,8 @@ pub struct Docspace {
     /// Repositories of storage type ThirdPartyConsumer by `module`: S3, GoogleCloud.
     #[serde(default)]
     pub consumers: BTreeMap<String, String>,
-    /// What restores are done with, beside what a request says.
-    #[serde(default)]
+    /// What restores are done with, beside what a request says; they replace what is there unless this has another policy.
+    #[serde(default = "replacing", deserialize_with = "portal_options")]
     pub options: Options,
 }
 
@@ -273,6 +274,16 @@ fn first() -> i32 {
 
 fn workspace() -> String {
     "workspace".to_owned()
+}
+
+fn replacing() -> Options {
+    Options { restore_policy: Policy::Replace, ..Options::default() }
+}
+
+fn portal_options<'de, D: Deserializer<'de>>(options: D) -> Result<Options, D::Error> {
+    let mut options = toml::Table::deserialize(options)?;
+    options.entry("restore_policy").or_insert_with(|| "replace".into());
+    Options::deserialize(options).map_err(D::Error::custom)
 }
 
 impl Config {
@@ -300,6 +311,9 @@ impl Config {
         }
         for name in self.targets.keys() {
             check_name(name)?;
+        }
+        if let Some(portal) = &self.docspace {
+            check_name(&portal.alias)?;
         }
         let doors = self.kinetica.iter().map(|door| ("kinetica", &door.target));
         for (door, target) in doors.chain(self.docspace.iter().map(|door| ("docspace", &door.target))) {
@@ -360,6 +374,14 @@ mod tests {
         let good =
             "[kinetica]\ntarget = 'live'\nstores = {src = 'box'}\n[docspace]\ntarget = 'live'\nlocal = {'/b' = '/c'}";
         let config = Config::parse(&format!("{base}{good}")).unwrap();
-        assert_eq!(config.docspace.unwrap().alias, "workspace");
+        let docspace = config.docspace.unwrap();
+        assert_eq!((docspace.alias.as_str(), docspace.options.restore_policy), ("workspace", Policy::Replace));
+        for (options, policy) in [("{width = 2}", Policy::Replace), ("{restore_policy = 'none'}", Policy::None)] {
+            let config = Config::parse(&format!("{base}[docspace]\ntarget = 'live'\noptions = {options}")).unwrap();
+            assert_eq!(config.docspace.unwrap().options.restore_policy, policy, "{options}");
+        }
+        let error =
+            Config::parse(&format!("{base}[docspace]\ntarget = 'live'\noptions = {{policy = 'none'}}")).unwrap_err();
+        assert!(error.to_string().contains("policy"), "{error}");
     }
 }

@@ -9,19 +9,28 @@ use rusqlite::Connection;
 use crate::archive::Archive;
 use crate::backup::Watch;
 use crate::error::{Error, Result};
-use crate::plan::Options;
+use crate::plan::{Options, Policy};
 use crate::repository::{NewSnapshot, Repository};
 use crate::restore::{self, Restore};
 use crate::snapshot::{self, FileOptions};
 use crate::source::Location;
 use crate::target::sqlite::SqliteTarget;
 
-use super::Server;
 use super::config::{Config, Docspace, Kinetica, RepositoryAt, Role, TargetAt, User};
+use super::docspace::{Record, keep_record};
 use super::identity::{hash_password, token_hash};
+use super::{Server, blocking};
 
 /// What the demonstration's database holds.
 const SOURCE: &str = include_str!("demo/sales.sql");
+/// Backups that a DocSpace portal has made, in the folder that its clients call `/backups`: a good one,
+const GOOD: (&str, &[u8]) = ("good.tar.gz", include_bytes!("demo/good.tar.gz"));
+/// a damaged one,
+const BAD: (&str, &[u8]) = ("bad.tar.gz", include_bytes!("demo/bad.tar.gz"));
+/// and one of a whole server.
+const DUMP: (&str, &[u8]) = ("dump.tar.gz", include_bytes!("demo/dump.tar.gz"));
+/// The good one in the portal's history.
+const RECORD: &str = "6d9a4f0e-5b0c-4d7e-9a51-2f8c1b7e3d40";
 /// The administrator,
 const USER: &str = "admin";
 /// with a password
@@ -73,16 +82,39 @@ pub fn prepare(state: &Path) -> Result<Config> {
             documents: Some(REPOSITORY.to_owned()),
             data_store: Some(REPOSITORY.to_owned()),
             consumers: BTreeMap::new(),
-            options: Options::default(),
+            options: Options { restore_policy: Policy::Replace, ..Options::default() },
         }),
         demo: true,
         ..Config::default()
     })
 }
 
+/// Makes what is missing of the data.
+pub(super) async fn seed(server: &Arc<Server>) -> Result<()> {
+    let portal = Arc::clone(server);
+    blocking(move || seed_portal(&portal)).await?;
+    seed_repository(server).await
+}
+
+/// Writes the portal's backups, and makes the good one the first of the history.
+fn seed_portal(server: &Server) -> Result<()> {
+    let folders = server.config.docspace.iter().flat_map(|door| door.local.values());
+    for folder in folders {
+        for (name, bytes) in [GOOD, BAD, DUMP] {
+            let path = folder.join(name);
+            if !path.exists() {
+                std::fs::write(path, bytes).map_err(|error| failed(&error))?;
+            }
+        }
+        let good = std::path::absolute(folder.join(GOOD.0)).map_err(|error| failed(&error))?;
+        keep_record(server.jobs.store(), &Record::of_file(RECORD, good.to_string_lossy().into_owned(), USER))?;
+    }
+    Ok(())
+}
+
 /// Makes the backup, where it is missing: a database, its archive, restored into a schema of its own, and from there the snapshot. A crash in
 /// between leaves nothing that the next start would not make anew.
-pub(super) async fn seed(server: &Server) -> Result<()> {
+async fn seed_repository(server: &Server) -> Result<()> {
     let repository = Repository::create(&server.places.place(REPOSITORY)?)?;
     if !repository.backups(BACKUP)?.is_empty() {
         return Ok(());

@@ -21,6 +21,8 @@ mod recorder;
 mod runner;
 mod steer;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use job::{
     ArchiveAt, BackupAt, BackupTask, Job, JobObject, LogEntry, Progress, RestoreTask, Stage, State, Task,
@@ -394,6 +396,10 @@ impl Jobs {
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
+        // Before its place is free: who stops the process waits for that, and it must not be forgotten.
+        if end.state.is_ended() || end.state == State::Interrupted {
+            self.tell(live, Moment::Ended);
+        }
         {
             let mut inner = self.inner();
             *live.control() = Control::default();
@@ -404,9 +410,6 @@ impl Jobs {
         }
         // After it left the table: whoever wakes finds the end in the store.
         live.seq.send_modify(|seq| *seq += 1);
-        if end.state.is_ended() || end.state == State::Interrupted {
-            self.tell(live, Moment::Ended);
-        }
         self.wake.notify_one();
     }
 

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -22,6 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
+use tower_http::timeout::TimeoutBody;
 
 use crate::error::{Error, Result};
 
@@ -29,6 +31,9 @@ use super::config::{Config, Tls};
 
 /// How long answers that are under way may take once the server stops.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
+
+/// How much longer than a handler the port waits for the next piece of a body: handlers have better words for it.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// The open port.
 pub(super) struct Listener {
@@ -118,9 +123,12 @@ async fn converse(
     idle: Duration,
     watcher: hyper_util::server::graceful::Watcher,
 ) {
+    let heard = Arc::new(AtomicBool::new(false));
+    let hears = Arc::clone(&heard);
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+        hears.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(ConnectInfo(peer));
-        let request: Request = request.map(Body::new);
+        let request: Request = request.map(|body| Body::new(TimeoutBody::new(idle + GRACE, body)));
         let router = router.clone();
         async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
     });
@@ -134,8 +142,18 @@ async fn converse(
         .keep_alive_timeout(idle)
         .max_concurrent_streams(100);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-    // What goes wrong on a connection is the client's to notice.
-    let _ = watcher.watch(connection).await;
+    // Who does not even say which HTTP it is to be has no head that could be waited for.
+    let silent = async {
+        tokio::time::sleep(idle).await;
+        if heard.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        // What goes wrong on a connection is the client's to notice.
+        _ = watcher.watch(connection) => (),
+        () = silent => (),
+    }
 }
 
 fn acceptor(tls: &Tls) -> Result<TlsAcceptor> {

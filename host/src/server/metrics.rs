@@ -18,7 +18,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use super::audit::{About, Entry, Who};
-use super::jobs::{Listener, Moment};
+use super::jobs::{self, Listener, Moment, Task};
 use super::{Server, auth};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -57,9 +57,14 @@ impl Metrics {
         registry.register("requests", "Requests by method, path and status", requests.clone());
         registry.register_with_unit("request", "How long answers took", Unit::Seconds, seconds.clone());
         registry.register("jobs_started", "Jobs that ran for the first time", started.clone());
-        registry.register("jobs_ended", "Jobs that ended, by how", ended.clone());
-        registry.register("restored_rows", "Rows of jobs that ended", restored_rows.clone());
-        registry.register_with_unit("restored", "Bytes of jobs that ended", Unit::Bytes, restored_bytes.clone());
+        registry.register("jobs_ended", "Jobs that ended or were interrupted, by how", ended.clone());
+        registry.register("restored_rows", "Rows of restores that succeeded", restored_rows.clone());
+        registry.register_with_unit(
+            "restored",
+            "Bytes of restores that succeeded",
+            Unit::Bytes,
+            restored_bytes.clone(),
+        );
         registry.register("jobs_waiting", "Jobs that wait for their turn", waiting.clone());
         registry.register("jobs_running", "Jobs that run", running.clone());
         Self { registry, requests, seconds, started, ended, restored_rows, restored_bytes, waiting, running }
@@ -72,8 +77,11 @@ impl Metrics {
             Moment::Started => drop(metrics.started.inc()),
             Moment::Ended => {
                 metrics.ended.get_or_create(&JobLabels { state: job.state.word().to_owned() }).inc();
-                metrics.restored_rows.inc_by(job.progress.rows_done);
-                metrics.restored_bytes.inc_by(job.progress.bytes_done);
+                // What only stopped ends again later, and what failed has restored nothing.
+                if job.state == jobs::State::Succeeded && matches!(job.task, Task::Restore(_)) {
+                    metrics.restored_rows.inc_by(job.progress.rows_done);
+                    metrics.restored_bytes.inc_by(job.progress.bytes_done);
+                }
             }
         })
     }

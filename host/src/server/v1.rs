@@ -94,7 +94,7 @@ async fn openapi() -> Response {
 
 async fn unknown(uri: Uri) -> Problem {
     let path: String = uri.path().escape_debug().take(200).collect();
-    Error::new("request.not_found", format!("There is nothing at {path}")).next("curl /v1/openapi.json").into()
+    Error::new("request.not_found", format!("There is nothing at {path}")).next("GET /v1/openapi.json").into()
 }
 
 async fn bad_method() -> Problem {

@@ -4,7 +4,7 @@ use reinstate_plugin::{Failure, LeaveOut, Object, Target};
 use serde_json::Value;
 
 use crate::schema::Schema;
-use crate::secrets;
+use crate::{files, secrets};
 
 /// The attributes. Fails with `definition.bad_attributes`; the message names a place and no value.
 pub(crate) fn attributes(object: &Object) -> Result<Value, Failure> {
@@ -28,6 +28,10 @@ pub(crate) fn staged(object: &Object, target: &Target) -> Result<Value, Failure>
     if !target.schema_map.is_empty() {
         let schema = Schema::of(&object.source.kind)?;
         crate::references::into_target(&schema.places, &mut document, target);
+    }
+    // Without its files, a directory has none.
+    if let Some(members) = document.as_object_mut().filter(|_| object.definitions_only) {
+        members.remove(files::FILES);
     }
     if object.leave_out & LeaveOut::COMMENTS == LeaveOut::COMMENTS
         && let Some(members) = document.as_object_mut()

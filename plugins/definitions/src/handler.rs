@@ -1,14 +1,13 @@
 //! Plans, restores and verifies a definition.
 
 use reinstate_plugin::{
-    Counts, Description, Failure, Finding, Handler, Kind, Object, Outlook, Target, definitions, description,
+    Counts, Description, Failure, Finding, Handler, Kind, Object, Outlook, Target, blobs, definitions, description,
 };
 use serde_json::Value;
 
-use crate::document;
 use crate::kinds::KINDS;
-use crate::references;
 use crate::schema::Schema;
+use crate::{document, files, references};
 
 /// The handler of everything that is a document with references.
 #[derive(Debug)]
@@ -25,7 +24,9 @@ impl Handler for Definitions {
     fn plan(object: &Object, _: &Target) -> Result<Outlook, Failure> {
         let attributes = document::attributes(object)?;
         let schema = Schema::of(&object.source.kind)?;
-        let mut outlook = Outlook { bytes: object.attributes.len() as u64, ..Outlook::new() };
+        let data = if object.definitions_only { 0 } else { object.entry_bytes() };
+        let bytes = data.saturating_add(object.attributes.len() as u64);
+        let mut outlook = Outlook { bytes, ..Outlook::new() };
         outlook.findings = findings(object, &attributes, &schema);
         for reference in references::of(&schema.places, &attributes, object) {
             match reference.name {
@@ -49,12 +50,13 @@ impl Handler for Definitions {
     }
 
     fn restore(object: &Object, _: &Target, part: u32) -> Result<Counts, Failure> {
-        let message = format!("{} has an entry, part {part}; definitions have none", object.source);
-        Err(Failure::new("definition.no_such_part", message).in_part(object, part))
+        files::restore(object, &document::attributes(object)?, part)
     }
 
     fn verify(object: &Object, target: &Target) -> Result<Vec<Finding>, Failure> {
-        Ok(difference(&document::staged(object, target)?, definitions::get()?.as_deref()).into_iter().collect())
+        let mut findings = files::differences(object, &document::attributes(object)?, blobs::size)?;
+        findings.extend(difference(&document::staged(object, target)?, definitions::get()?.as_deref()));
+        Ok(findings)
     }
 }
 
@@ -68,13 +70,7 @@ fn findings(object: &Object, attributes: &Value, schema: &Schema) -> Vec<Finding
         )];
     }
     let mut findings = schema.findings(attributes, &object.source);
-    if !object.entries.is_empty() {
-        findings.push(Finding::refusal(
-            "definition.unexpected_entry",
-            format!("{} comes with {} entries; definitions have none", object.source, object.entries.len()),
-            "Exclude the object, or take the backup again",
-        ));
-    }
+    findings.extend(files::findings(object, attributes));
     findings
 }
 

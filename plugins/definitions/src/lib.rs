@@ -2,6 +2,7 @@
 //! in `schemas/`, which is published with the plugin.
 
 mod document;
+mod files;
 mod handler;
 mod kinds;
 mod references;

@@ -109,7 +109,7 @@ fn our_own_plugins_import_our_package_only_and_are_granted_it() {
     // An import of another package would have been refused.
     let plugins = plugins.unwrap();
     let names: Vec<_> = plugins.iter().map(|plugin| plugin.inspection.name.as_str()).collect();
-    assert_eq!(names, ["definitions", "functions", "graphs", "pgdump", "tables", "users"]);
+    assert_eq!(names, ["definitions", "docspace", "functions", "graphs", "pgdump", "tables", "users"]);
     assert!(plugins.iter().all(|plugin| plugin.inspection.missing_grants.is_empty()));
 }
 

@@ -75,6 +75,9 @@ pub enum ArchiveAt {
     File {
         /// Its path.
         file: String,
+        /// Whether it must be a whole server's dump, or must not; either will do when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dump: Option<bool>,
     },
 }
 

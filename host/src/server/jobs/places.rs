@@ -66,7 +66,7 @@ impl Places {
                 Location::Snapshot(Box::new(at))
             }
             ArchiveAt::Upload { upload } => Location::Path(self.upload(upload)?),
-            ArchiveAt::File { file } => Location::Path(PathBuf::from(file)),
+            ArchiveAt::File { file, .. } => Location::Path(PathBuf::from(file)),
         })
     }
 
@@ -83,6 +83,9 @@ impl Places {
     pub(crate) fn restore(&self, task: &RestoreTask) -> Result<Restore> {
         let target = self.target(&task.target)?;
         let archive = Archive::open(&self.location(&task.archive)?, &self.open)?;
+        if let ArchiveAt::File { dump: Some(dump), .. } = task.archive {
+            check_sort(&archive, dump)?;
+        }
         Ok(Restore { host: Arc::clone(&self.host), archive: Arc::new(archive), globals: None, target })
     }
 
@@ -100,10 +103,19 @@ impl Places {
             Task::Restore(RestoreTask { archive: ArchiveAt::Upload { upload }, .. }) => {
                 of_file(&self.upload(upload).ok()?)
             }
-            Task::Restore(RestoreTask { archive: ArchiveAt::File { file }, .. }) => of_file(Path::new(file)),
+            Task::Restore(RestoreTask { archive: ArchiveAt::File { file, .. }, .. }) => of_file(Path::new(file)),
             Task::Verify { repository, backup, snapshot } => of_backup(repository, backup, *snapshot),
             Task::Backup(_) | Task::Merge { .. } => None,
         }
+    }
+}
+
+/// A portal's archive is a whole server's dump where it has the entry of that name, and only then.
+fn check_sort(archive: &Archive, dump: bool) -> Result<()> {
+    match (archive.member("dump").is_some(), dump) {
+        (true, false) => Err(Error::new("archive.dump_mismatch", "The archive is a whole server's dump")),
+        (false, true) => Err(Error::new("archive.dump_mismatch", "The archive is no dump of a whole server")),
+        _ => Ok(()),
     }
 }
 

@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use crate::catalog::ObjectName;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::plan::{Action, Plan};
 use crate::restore::Event;
 

@@ -5,17 +5,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::backup::Watch as BackupWatch;
+use crate::archive::Archive;
+use crate::backup::{Watch as BackupWatch, Written};
 use crate::cancel::Cancel;
+use crate::catalog::Catalog;
 use crate::error::{Error, Kind, Result};
 use crate::plan::Plan;
-use crate::repository::{BackupDocument, BackupType, NewSnapshot, Repository, Summary};
+use crate::repository::{BackupDocument, BackupType, NewSnapshot, Repository, Stored, Summary};
 use crate::restore::{self, Report, Restore, Status, Watch};
 use crate::selector::Selector;
 use crate::server::blocking;
 use crate::snapshot::{self, FileOptions};
+use crate::source::{Location, Place, SnapshotAt};
 use crate::target::{Job as Record, JobStatus};
 
 use super::job::{BackupAt, BackupTask, Job, RestoreTask, State, Task};
@@ -111,33 +114,35 @@ async fn restore(
         let (places, mut task, id) = (Arc::clone(places), task.clone(), job.id.clone());
         let recorder = Arc::clone(recorder);
         blocking(move || {
+            let known = places.target(&task.target)?.jobs()?.into_iter().find(|record| record.job == id);
             if let Some(newest) = places.newest(&task.archive) {
                 // Whoever goes on with it reads the same one, whatever is newest then.
                 recorder.pin(&newest)?;
                 task.archive = newest;
             }
-            let restore = places.restore(&task)?;
-            let known = restore.target.jobs()?.into_iter().find(|record| record.job == id);
-            Ok((restore, known))
+            Ok((known, places.restore(&task)))
         })
         .await
     };
+    let staged = |record: &Record| matches!(record.status, JobStatus::Running | JobStatus::Interrupted);
     let report = match prepared {
-        Err(error) => Report::not_started(error),
-        Ok((restore, None)) => match first_run(places, job, task, &restore, recorder, cancel).await {
+        Err(error) | Ok((None, Err(error))) => Report::not_started(error),
+        Ok((None, Ok(restore))) => match first_run(places, job, task, &restore, recorder, cancel).await {
             Ok(report) => report,
             Err(error) => Report::not_started(error),
         },
-        Ok((restore, Some(record))) => match record.status {
-            JobStatus::Running | JobStatus::Interrupted => {
-                if let Ok(plan) = Plan::from_json(&record.plan) {
-                    recorder.plan_again(&plan);
-                }
-                restore::resume(&restore, &job.id, &watch(job, recorder, cancel)).await
+        Ok((Some(record), Ok(restore))) if staged(&record) => {
+            if let Ok(plan) = Plan::from_json(&record.plan) {
+                recorder.plan_again(&plan);
             }
-            // It ended before the process that ran it could say so.
-            _ => return ended(&record),
-        },
+            restore::resume(&restore, &job.id, &watch(job, recorder, cancel)).await
+        }
+        // What an earlier run has staged is there still: it waits until the archive is back, or until somebody cancels it.
+        Ok((Some(record), Err(error))) if staged(&record) => {
+            return End { state: State::Interrupted, report: None, error: Some(error) };
+        }
+        // It ended before the process that ran it could say so.
+        Ok((Some(record), _)) => return ended(&record),
     };
     end_of(&report)
 }
@@ -287,7 +292,7 @@ fn backup(places: &Places, task: &BackupTask, watch: &BackupWatch, since: Option
         } => {
             let place = places.place(repository)?;
             let into = Repository::create(&place)?;
-            if let Some(made) = since.and_then(|since| made_since(&into, backup, since)) {
+            if let Some(made) = since.and_then(|since| made_since(places, &place, backup, since)) {
                 return Ok(End::succeeded(&made));
             }
             let wanted = NewSnapshot {
@@ -307,28 +312,36 @@ fn backup(places: &Places, task: &BackupTask, watch: &BackupWatch, since: Option
 }
 
 /// The newest snapshot, if it was made since then: nobody else makes one while the job has its claim.
-fn made_since(repository: &Repository, backup: &str, since: &str) -> Option<Value> {
-    let document = repository.backup(backup).ok()?;
+fn made_since(places: &Places, place: &Place, backup: &str, since: &str) -> Option<Written> {
+    let document = Repository::open(place).ok()?.backup(backup).ok()?;
     let snapshot = document.find(None)?;
     let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
-    let made = time(&snapshot.created)? >= time(since)?;
-    made.then(|| {
-        json!({
-            "objects": snapshot.objects, "rows": snapshot.records, "bytes": snapshot.bytes, "archive_bytes": snapshot.stored_bytes,
-            "stored": stored(&document, snapshot),
-        })
+    if time(&snapshot.created)? < time(since)? {
+        return None;
+    }
+    let at = SnapshotAt { repository: place.clone(), backup: backup.to_owned(), id: Some(snapshot.id) };
+    let archive = Archive::open(&Location::Snapshot(Box::new(at)), &places.open).ok()?;
+    let catalog = Catalog::read(&archive).ok()?;
+    Some(Written {
+        backup: catalog.backup,
+        digest: catalog.digest,
+        objects: snapshot.objects,
+        rows: snapshot.records,
+        bytes: snapshot.bytes,
+        archive_bytes: snapshot.stored_bytes,
+        stored: Some(stored(&document, snapshot)),
     })
 }
 
 /// What a merge leaves, if it is there already.
-fn merged(repository: &Repository, backup: &str) -> Option<Value> {
+fn merged(repository: &Repository, backup: &str) -> Option<Stored> {
     let document = repository.backup(backup).ok()?;
     let snapshot = document.find(None)?;
     let one = document.snapshots.len() == 1 && snapshot.backup_type == BackupType::Full;
     one.then(|| stored(&document, snapshot))
 }
 
-fn stored(document: &BackupDocument, snapshot: &Summary) -> Value {
-    let total_records: u64 = document.snapshots.iter().map(|known| known.records).sum();
-    json!({"snapshot": snapshot, "removed": [], "total_records": total_records})
+fn stored(document: &BackupDocument, snapshot: &Summary) -> Stored {
+    let total_records = document.snapshots.iter().map(|known| known.records).sum();
+    Stored { snapshot: snapshot.clone(), removed: Vec::new(), total_records }
 }

@@ -166,12 +166,10 @@ impl Store {
         self.writer().execute(statement, [operator, key]).map(drop).map_err(failed)
     }
 
-    /// The key may stand for another job.
-    pub(crate) fn forget_key(&self, operator: &str, key: &str) -> Result<()> {
-        self.writer()
-            .execute("DELETE FROM keys WHERE operator = ?1 AND key = ?2", [operator, key])
-            .map(drop)
-            .map_err(failed)
+    /// The key may stand for another job than that one; if it does already, nothing changes.
+    pub(crate) fn forget_key(&self, operator: &str, key: &str, job: &str) -> Result<()> {
+        let statement = "DELETE FROM keys WHERE operator = ?1 AND key = ?2 AND job = ?3";
+        self.writer().execute(statement, [operator, key, job]).map(drop).map_err(failed)
     }
 
     /// Writes the job as it is now, what changed in it, and its report where it has one; answers the job's last number.

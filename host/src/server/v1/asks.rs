@@ -22,6 +22,8 @@ use crate::server::problem::Problem;
 pub(super) const KEY: &str = "Idempotency-Key";
 /// Characters of such a key.
 const LONGEST_KEY: usize = 255;
+/// For how long a body that is too large is read and forgotten.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// A body of JSON, and the digest of the whole request.
 pub(super) struct Sent<T> {
@@ -105,8 +107,18 @@ impl Pieces {
             return Ok(None);
         };
         let piece = piece.map_err(|error| not_understood("body", &error))?;
-        self.left = self.left.checked_sub(piece.len() as u64).ok_or_else(|| too_large(self.limit))?;
+        let Some(left) = self.left.checked_sub(piece.len() as u64) else {
+            self.linger().await;
+            return Err(too_large(self.limit));
+        };
+        self.left = left;
         Ok(Some(piece))
+    }
+
+    /// Reads on for a moment and forgets it: a client that is cut off while it sends does not read why.
+    async fn linger(&mut self) {
+        let rest = async { while let Some(Ok(_)) = self.stream.next().await {} };
+        let _ = tokio::time::timeout(LINGER, rest).await;
     }
 }
 

@@ -123,6 +123,10 @@ pub(super) async fn alter(
     Sent { value, .. }: Sent<Alter>,
 ) -> Answer<Response> {
     let Alter { max_incremental_backups_to_keep, checksum, ddl_only, comment, dry_run } = value;
+    identity.needs(Role::Operator, "change backups")?;
+    if max_incremental_backups_to_keep.is_none() && checksum.is_none() && ddl_only.is_none() && comment.is_none() {
+        return Err(Error::new("usage", "There is nothing to change: name a setting").into());
+    }
     let alteration = Alteration { max_incremental_backups_to_keep, checksum, ddl_only, comment };
     change(&server, &identity, repository, backup, move |repository, backup| {
         repository.alter(backup, &alteration, dry_run)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use utoipa::OpenApi as _;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::server::Server;
@@ -13,6 +13,9 @@ use crate::server::problem::ProblemBody;
 
 /// Paths that answer everybody.
 const ANONYMOUS: [&str; 3] = ["/v1/health", "/v1/ready", "/v1/openapi.json"];
+
+/// Operations that do without their body.
+const BODY_MAY_BE_ABSENT: [&str; 2] = ["verify_backup", "merge_backup"];
 
 /// What can go wrong with every request of somebody,
 const ALWAYS: [(&str, &str); 8] = [
@@ -85,8 +88,11 @@ fn complete(operation: &mut Operation, anonymous: bool) {
     let needs = |scheme: &str| SecurityRequirement::new::<_, [String; 0], String>(scheme, []);
     operation.security = Some(vec![needs("bearer"), needs("basic")]);
     let mut problems = ALWAYS.to_vec();
-    if operation.request_body.is_some() {
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
         problems.extend(WITH_BODY);
+        if BODY_MAY_BE_ABSENT.map(Some).contains(&operation.operation_id.as_deref()) {
+            body.required = Some(Required::False);
+        }
     }
     if takes_key(operation) {
         problems.extend(STARTING);

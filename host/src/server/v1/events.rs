@@ -13,6 +13,7 @@ use futures_util::stream;
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::watch;
+use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
 use crate::server::auth::Asker;
@@ -30,6 +31,18 @@ const SIGN: Duration = Duration::from_secs(15);
 /// Changes of each sort that are read at once.
 const AT_ONCE: u32 = 500;
 
+/// An event of the stream.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "It describes what is written piece by piece")]
+pub(super) struct SentEvent {
+    /// `job`, `object`, `log` or `end`.
+    event: String,
+    /// The number of an object's change or of a line; absent for others.
+    id: Option<String>,
+    /// JSON: a job, an object, a line; at the end the job's name and state.
+    data: String,
+}
+
 /// A job as it moves: `job` at once and whenever it changes, `object` and `log` with their numbers as ids, `end` when it has ended
 #[utoipa::path(
     get,
@@ -40,7 +53,7 @@ const AT_ONCE: u32 = 500;
         ("id" = String, Path, description = "The job's name"),
         ("Last-Event-ID" = Option<u64>, Header, description = "The last number that was seen; everything is told without"),
     ),
-    responses((status = 200, description = "Server-sent events", body = String, content_type = "text/event-stream"))
+    responses((status = 200, description = "Server-sent events", body = SentEvent, content_type = "text/event-stream"))
 )]
 pub(super) async fn events(
     State(server): State<Arc<Server>>,

@@ -229,7 +229,7 @@ pub(super) async fn report(
     let found = blocking(move || server.jobs.report(&id)).await?;
     let missing = || {
         Error::new("request.not_found", format!("Job {} has no report: it is {}", job.id, job.state))
-            .next(format!("curl /v1/jobs/{}", job.id))
+            .next(format!("GET /v1/jobs/{}", job.id))
     };
     Ok(Json(found.ok_or_else(missing)?))
 }

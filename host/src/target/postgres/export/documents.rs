@@ -6,7 +6,7 @@ use std::io::Write as _;
 use serde_json::{Map, Value, json};
 
 use crate::backup::Writer;
-use crate::backup::attributes::{Column, Edges, Nodes, raw};
+use crate::backup::attributes::{Column, Edges, Nodes, raw, with_files};
 use crate::catalog::ObjectName;
 use crate::error::{Error, Result};
 use crate::plan::names::further_table;
@@ -164,17 +164,18 @@ impl Context<'_> {
             return Ok(());
         };
         writer.object(object.name.clone(), Vec::new())?;
+        let files = blobs(source, writer, object)?;
+        let own = || unsupported(&format!("The {} keeps bytes in a way of its own", object.name));
         if document.get().trim_start().starts_with('{') {
-            writer.attributes(document.clone())?;
-        } else {
-            let mut entry = writer.entry("json")?;
-            entry.write_all(document.get().as_bytes()).map_err(unwritable)?;
-            entry.finish(None)?;
+            if files.is_empty() {
+                return writer.attributes(document.clone());
+            }
+            return writer.attributes(raw(&with_files(&self::object(document.get()), files).ok_or_else(own)?)?);
         }
-        match blobs(source, writer, object)?.is_empty() {
-            true => Ok(()),
-            false => Err(unsupported(&format!("The {} keeps bytes in a way of its own", object.name))),
-        }
+        let mut entry = writer.entry("json")?;
+        entry.write_all(document.get().as_bytes()).map_err(unwritable)?;
+        entry.finish(None)?;
+        if files.is_empty() { Ok(()) } else { Err(own()) }
     }
 
     /// A graph: its document, and the rows of its two tables.

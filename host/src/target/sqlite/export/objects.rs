@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use serde_json::{Map, Value, json};
 
 use crate::backup::Writer;
-use crate::backup::attributes::{Edges, Nodes, Table, raw};
+use crate::backup::attributes::{Edges, Nodes, Table, raw, with_files};
 use crate::catalog::ObjectName;
 use crate::error::{Error, Result};
 
@@ -148,21 +148,22 @@ impl Context<'_> {
     }
 
     /// A document of a kind that only its plugin knows. One that is a JSON object becomes the attributes, so that the plugin can
-    /// say while planning what it depends on; anything else is an entry.
+    /// say while planning what it depends on; anything else is an entry. Bytes that the document calls its files are entries in their order.
     fn document(&self, writer: &mut Writer, object: &Restored) -> Result<()> {
         let Some(document) = object.member("document") else {
             // Nothing is kept of it: it is part of another object here (a key of a pg_dump archive, say), or the plan said that it is not kept.
             return Ok(());
         };
         writer.object(object.name.clone(), Vec::new())?;
+        let files = self.blobs(writer, object)?;
         if let Value::Object(document) = document {
-            writer.attributes(raw(document)?)?;
-        } else {
-            let mut entry = writer.entry("json")?;
-            entry.write_all(document.to_string().as_bytes()).map_err(unwritable)?;
-            entry.finish(None)?;
+            let own = || unsupported(&format!("{} keeps bytes in a way of its own", object.name));
+            return writer.attributes(raw(&with_files(document, files).ok_or_else(own)?)?);
         }
-        match self.blobs(writer, object)?.is_empty() {
+        let mut entry = writer.entry("json")?;
+        entry.write_all(document.to_string().as_bytes()).map_err(unwritable)?;
+        entry.finish(None)?;
+        match files.is_empty() {
             true => Ok(()),
             false => Err(unsupported(&format!("{} keeps bytes in a way of its own", object.name))),
         }
