@@ -144,8 +144,7 @@ fn an_uploaded_archive_with_hostile_names() {
         .run(&["backup", "create", "--from", &server.sandbox.target("hostile.sqlite"), "-o", "hostile.tar"])
         .expect(0);
     let archive = server.sandbox.text("hostile.tar");
-    let names: Vec<&str> = HOSTILE.to_vec();
-    browse(&mut server, "hostile", &[&[archive.as_str()], names.as_slice()].concat());
+    browse(&mut server, "hostile", &[&[archive.as_str()], HOSTILE.as_slice()].concat());
 }
 
 /// Names that would be markup, a script, or look like others.

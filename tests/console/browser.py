@@ -123,11 +123,11 @@ class Look:
     def button(self, name):
         return self.page.get_by_role("button", name=name, exact=True)
 
-    def picture(self, name, full=True):
-        """A picture for people to look at, and all that can be asked of a page without them."""
+    def picture(self, name, full=True, jump=0.1):
+        """A picture for people to look at, and all that can be asked of a page without them. `jump`: what may have moved (Cumulative Layout Shift)."""
         expect(self.page.locator("main:not([aria-busy])")).to_be_attached()
         moved = self.page.evaluate("window.shifts")
-        assert moved < 0.1, f"{self.prefix}-{name}: the page jumped by {moved}"
+        assert moved < jump, f"{self.prefix}-{name}: the page jumped by {moved}"
         self.page.screenshot(path=self.pictures / f"{self.prefix}-{name}.png", full_page=full)
         for what, question in (("can hardly be read", CONTRAST), ("too wide", WIDE), ("too small", SMALL), ("nameless", NAMELESS)):
             found = self.page.evaluate(question)

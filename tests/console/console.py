@@ -13,6 +13,10 @@ REPLACE = PLAN + "&options=%7B%22restore_policy%22%3A%22replace%22%7D"
 RENAME = PLAN + "&options=%7B%22restore_policy%22%3A%22rename%22%7D"
 
 
+# The report comes above the log.
+AT_THE_END = 0.25
+
+
 def start(look, place=PLAN):
     """From a plan to the end of its job."""
     look.go(place, re.compile("^Plan: "))
@@ -55,13 +59,13 @@ def whole_way(window, _):
     look.heading("Restore demo/nightly@1 into live")
     look.wait_for_state("succeeded")
     expect(page.get_by_text("The target holds the restored objects.")).to_be_visible()
-    look.picture("report-create")
+    look.picture("report-create", jump=AT_THE_END)
     first = page.url
 
     refusal_and_its_fix(look)
     expect(page.locator(".job .facts .state").first).to_have_text("succeeded")
     expect(page.get_by_text("Readers waited")).to_be_visible()
-    look.picture("report-replace")
+    look.picture("report-replace", jump=AT_THE_END)
     undone_and_done_again(look)
 
     look.go("#/jobs", "Jobs")
@@ -149,13 +153,13 @@ def backups(look):
     look.button("Make the backup").click()
     look.heading("Back live up into demo/evening")
     look.wait_for_state("succeeded")
-    look.picture("backup-report")
+    look.picture("backup-report", jump=AT_THE_END)
     page.get_by_role("link", name="Look at @1").click()
     look.heading("evening@1")
     look.button("Verify").click()
     look.heading("Verify demo/evening@1")
     expect(page.get_by_text("1 snapshot read, and whole")).to_be_visible()
-    look.picture("verify-report")
+    look.picture("verify-report", jump=AT_THE_END)
 
 
 FOCUSED = """() => {
@@ -295,7 +299,7 @@ def looks(window, _):
         look.heading("Restore demo/nightly@1 into live")
         look.wait_for_state("succeeded")
         expect(look.page.get_by_text("Readers waited")).to_be_visible()
-        look.picture("report")
+        look.picture("report", jump=AT_THE_END)
         look.button("As a list").click()
         look.picture("report-list")
         look.button("Discard…").click()
@@ -335,7 +339,7 @@ def lost_connection(window, _):
     expect(page.get_by_text("Connection lost at")).to_have_count(0)
     look.wait_for_state("succeeded")
     expect(page.locator(".log")).to_contain_text("it goes on")
-    look.picture("back")
+    look.picture("back", jump=AT_THE_END)
     look.finish()
 
 
@@ -360,7 +364,7 @@ def steering(window, _):
     expect(page.get_by_role("dialog")).to_contain_text("The target stays as it is")
     look.button("Cancel the job").click()
     look.wait_for_state("cancelled")
-    look.picture("cancelled")
+    look.picture("cancelled", jump=AT_THE_END)
     look.button("Try again").click()
     look.wait_for_state("succeeded")
     expect(look.button("Undo…")).to_be_visible()
@@ -393,7 +397,7 @@ def hostile(window, arguments):
     look.wait_for_state("succeeded")
     for name in names:
         expect(page.locator(".section").get_by_text(shown(name)).first).to_be_visible()
-    look.picture("report")
+    look.picture("report", jump=AT_THE_END)
     look.button("As a list").click()
     look.picture("report-list")
     assert page.locator("main img, main script, main b:not([aria-hidden])").count() == 0

@@ -40,6 +40,8 @@ static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
         "/console/icon.svg" SVG "icon.svg"
         "/console/style.css" CSS "style.css"
         "/console/parts.css" CSS "parts.css"
+        "/console/forms.css" CSS "forms.css"
+        "/console/work.css" CSS "work.css"
         "/console/actions.js" SCRIPT "actions.js"
         "/console/api.js" SCRIPT "api.js"
         "/console/archive.js" SCRIPT "archive.js"

@@ -13,8 +13,10 @@ const WAITS = [500, 1000, 2000, 5000];
 export async function follow(path, { on, connection, seen, signal }) {
   let failures = 0;
   const took = (event) => {
-    if (event.id !== null) seen.last = event.id;
     failures = 0;
+    // Two who follow the same job for a moment share what was seen.
+    if (event.id !== null && seen.last !== null && Number(event.id) <= Number(seen.last)) return;
+    if (event.id !== null) seen.last = event.id;
     on(event.name, event.value);
   };
   while (!signal.aborted) {

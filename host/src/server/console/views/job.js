@@ -103,7 +103,7 @@ function drawer(view, signal) {
 function redraw(view) {
   const { job } = view;
   const focused = view.actions.contains(document.activeElement) ? document.activeElement.dataset.steer : null;
-  fill(view.actions, view.report && button("Report", () => toReport(view), { class: "plain" }), steering(job, () => view.report, (changed) => view.steered(changed)));
+  fill(view.actions, ENDED.includes(job.state) && job.state !== "cancelled" && button("Report", () => toReport(view), { class: "plain" }), steering(job, () => view.report, (changed) => view.steered(changed)));
   if (focused) (view.actions.querySelector(`[data-steer="${focused}"]`) ?? view.actions.querySelector("[data-steer]") ?? view.node.querySelector("h1")).focus();
   fill(view.about, facts([
     ["State", state(job.state)],
@@ -113,13 +113,14 @@ function redraw(view) {
     ["Began", time(job.started)],
     ["Ended", time(job.ended)],
     ["Priority", job.priority !== 0 && count(job.priority)],
-  ], { class: "facts flow" }));
+  ], { class: "facts even" }));
   fill(view.error, job.error && problem(job.error));
   fill(view.end, view.report && reportOf(job, view.report));
 }
 
 function toReport(view) {
   const title = view.end.querySelector("h2");
+  if (!title) return;
   title.tabIndex = -1;
   title.focus({ preventScroll: true });
   title.scrollIntoView();
