@@ -129,6 +129,7 @@ impl<B: BufRead> Reader<B> {
         let name = match self.tokens.next()? {
             Token::Name(name) => return self.column(name),
             Token::Word(word) => word.to_ascii_uppercase(),
+            Token::End => return Err(crate::fault::cut("a table")),
             other => return Err(bad_statement(format!("`{}` stands where a column or a key should", other.brief()))),
         };
         let keys = self.made.attributes.indexes.len()
