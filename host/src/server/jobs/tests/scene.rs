@@ -186,7 +186,7 @@ impl Scene {
     /// A restore of a backup that `name` has become, into a file that is not there yet.
     pub(super) fn restore(&self, name: &str) -> Task {
         Task::Restore(RestoreTask {
-            archive: ArchiveAt::File { file: self.path(name).to_string_lossy().into_owned() },
+            archive: ArchiveAt::File { file: self.path(name).to_string_lossy().into_owned(), dump: None },
             target: "live".to_owned(),
             options: Options::default(),
             plan: None,

@@ -51,7 +51,7 @@ fn a_key_stands_for_one_job_of_one_operator() {
     assert_eq!(store.add(&other, None, Some(&key)).unwrap(), None, "others' keys are their own");
     store.answered("ana", "k").unwrap();
     assert_eq!(store.known("ana", "k").unwrap(), Some(Known { answered: true, ..known }));
-    store.forget_key("ana", "k").unwrap();
+    store.forget_key("ana", "k", &first.id).unwrap();
     assert_eq!(store.known("ana", "k").unwrap(), None);
     assert!(store.add(&first, None, None).is_err(), "a name is given once");
 }
