@@ -10,7 +10,7 @@ use crate::support::Sandbox;
 use crate::support::server::Client;
 
 /// Backups of `box` and the rows of their table `people`.
-pub(crate) const SIZES: [(&str, u32); 3] = [("small", 50), ("middle", 5_000), ("large", 25_000)];
+pub(crate) const SIZES: [(&str, u32); 3] = [("small", 50), ("middle", 10_000), ("large", 60_000)];
 
 /// Targets `t0` to `t5`, the database `source`, and the repository `box`; `more` goes first.
 pub(crate) fn config(more: &str) -> String {

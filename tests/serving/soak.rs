@@ -1,7 +1,9 @@
 //! Fifty jobs at once while the server is killed and started ten times: each ends once, as an undisturbed one would.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::fs::File;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -113,7 +115,20 @@ fn kill_again_and_again(server: &mut Server) {
     for number in 0..KILLS {
         std::thread::sleep(Duration::from_millis(u64::from(300 + number * 157 % 700)));
         server.kill();
+        age_locks(&server.sandbox.path("box"));
         server.start();
+    }
+}
+
+/// Two minutes pass for the repository's locks: so long they hold when nobody is there any more to give them back.
+fn age_locks(folder: &Path) {
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        if entry.path().is_dir() {
+            age_locks(&entry.path());
+        } else if folder.ends_with("locks") {
+            let file = File::options().write(true).open(entry.path()).expect("a lock");
+            file.set_modified(SystemTime::now() - Duration::from_secs(121)).expect("aged");
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -24,9 +24,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use job::{
-    ArchiveAt, BackupAt, BackupTask, Job, JobObject, LogEntry, Progress, RestoreTask, State, Task,
-};
+pub(crate) use job::{ArchiveAt, BackupAt, BackupTask, Job, JobObject, LogEntry, Progress, RestoreTask, State, Task};
 pub(crate) use places::Places;
 pub(crate) use store::{Changed, Changes, Listing, StartKey, Store};
 
@@ -64,6 +62,11 @@ pub(crate) type Listener = Arc<dyn Fn(&Arc<Job>, Moment) + Send + Sync>;
 
 /// For how long a stop waits for jobs to come to a safe place; what needs longer goes on as after a kill.
 const LAST_STEPS: Duration = Duration::from_secs(30);
+
+/// For how long a job waits for somebody who is no job of ours: the lock of a process that was killed is free after two minutes.
+const PATIENCE: Duration = Duration::from_secs(150);
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// What somebody wants of a job that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -353,17 +356,35 @@ impl Jobs {
         }
         let flushing = tokio::spawn(Arc::clone(&recorder).keep_flushing());
         let cancel = live.control().cancel.clone();
-        let running = {
-            let (places, job, recorder) = (Arc::clone(&self.places), live.job(), Arc::clone(&recorder));
-            // A task of its own: a panic there ends this job, and not the place that it has in the queue.
-            tokio::spawn(async move { runner::run(&places, &job, &recorder, &cancel).await })
-        };
+        // A task of its own: a panic there ends this job, and not the place that it has in the queue.
+        let running = tokio::spawn(Arc::clone(&self).attempt(live.job(), Arc::clone(&recorder), cancel));
         let end = running.await.unwrap_or_else(|fault| {
             runner::End::failed(Error::new("host.internal", format!("The host itself failed: {fault}")))
         });
         flushing.abort();
         let end = self.after_wish(&live, end).await;
         self.settle(&live, &recorder, end).await;
+    }
+
+    /// Runs the job, again and again while somebody who is no job of ours stands in its way; meanwhile others have its place.
+    async fn attempt(self: Arc<Self>, job: Arc<Job>, recorder: Arc<Recorder>, cancel: Cancel) -> runner::End {
+        let since = Instant::now();
+        let mut said = false;
+        loop {
+            let end = runner::run(&self.places, &job, &recorder, &cancel).await;
+            let Some(error) = end.busy().filter(|_| since.elapsed() < PATIENCE) else { return end };
+            if !std::mem::replace(&mut said, true) {
+                recorder.log("info", "host", None, format!("{error}; waiting"));
+            }
+            // Whoever stops it while it waits stops it before it began: it can begin yet.
+            if let Err(error) = cancel.check() {
+                return runner::End::failed(error);
+            }
+            self.inner().queue.rest(&job.id, true);
+            self.wake.notify_one();
+            tokio::time::sleep(LOOK).await;
+            self.inner().queue.rest(&job.id, false);
+        }
     }
 
     /// What the end of a run means, in the light of what somebody wanted.
@@ -476,6 +497,7 @@ fn candidate(job: &Job, size: Option<u64>) -> Candidate {
         claim: job.claim(),
         size,
         begun: job.started.is_some(),
+        rests: false,
     }
 }
 

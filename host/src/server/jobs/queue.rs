@@ -14,6 +14,8 @@ pub(super) struct Candidate {
     pub(super) size: Option<u64>,
     /// It has run before: it goes on before others begin, and has its claim while it waits.
     pub(super) begun: bool,
+    /// It waits for somebody else at the moment: it has its claim, and no place.
+    pub(super) rests: bool,
 }
 
 /// Jobs that wait and jobs that run.
@@ -46,6 +48,11 @@ impl Queue {
     /// Whether the job has been started and is not done.
     pub(super) fn runs(&self, id: &str) -> bool {
         self.running.iter().any(|candidate| candidate.id == id)
+    }
+
+    /// Gives the place of a job that runs to others, or takes one back: for that none need be free, so that it is not put off for ever.
+    pub(super) fn rest(&mut self, id: &str, rests: bool) {
+        self.running.iter_mut().filter(|candidate| candidate.id == id).for_each(|candidate| candidate.rests = rests);
     }
 
     pub(super) fn running_ids(&self) -> impl Iterator<Item = &str> {
@@ -96,14 +103,19 @@ impl Queue {
         {
             return Some(format!("{claim}, which job {} has", holder.id));
         }
-        if self.running.len() >= self.width {
+        if self.awake().count() >= self.width {
             return Some(format!("one of {} places", self.width));
         }
-        let long = self.running.iter().filter(|other| self.is_long(other)).count();
+        let long = self.awake().filter(|other| self.is_long(other)).count();
         if self.is_long(candidate) && self.width > 1 && long >= self.width - 1 {
             return Some("a place for long jobs".to_owned());
         }
         None
+    }
+
+    /// Jobs that have a place.
+    fn awake(&self) -> impl Iterator<Item = &Candidate> {
+        self.running.iter().filter(|candidate| !candidate.rests)
     }
 
     /// Jobs whose claims stand in the way of this one.
@@ -123,7 +135,15 @@ mod tests {
 
     fn job(id: &str, operator: &str, priority: i32, claim: &str, size: Option<u64>) -> Candidate {
         let claim = (!claim.is_empty()).then(|| claim.to_owned());
-        Candidate { id: id.to_owned(), operator: operator.to_owned(), priority, claim, size, begun: false }
+        Candidate {
+            id: id.to_owned(),
+            operator: operator.to_owned(),
+            priority,
+            claim,
+            size,
+            begun: false,
+            rests: false,
+        }
     }
 
     fn started(queue: &mut Queue) -> Vec<String> {
@@ -187,6 +207,22 @@ mod tests {
         assert!(queue.runs("begun") && !queue.runs("urgent"));
         queue.done("begun");
         assert_eq!(started(&mut queue), ["urgent", "other"]);
+    }
+
+    #[test]
+    fn who_rests_keeps_the_claim_and_no_place() {
+        let mut queue = Queue::new(1, 10);
+        for (id, claim) in [("first", "target live"), ("second", "target live"), ("third", "")] {
+            queue.add(job(id, "ana", 0, claim, None));
+        }
+        assert_eq!(started(&mut queue), ["first"]);
+        queue.rest("first", true);
+        assert_eq!(started(&mut queue), ["third"]);
+        queue.rest("first", false);
+        queue.done("third");
+        assert_eq!((started(&mut queue), queue.running()), (vec![], 1));
+        queue.done("first");
+        assert_eq!(started(&mut queue), ["second"]);
     }
 
     #[test]

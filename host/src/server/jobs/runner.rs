@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -25,9 +25,7 @@ use super::job::{BackupAt, BackupTask, Job, RestoreTask, State, Task};
 use super::places::Places;
 use super::recorder::Recorder;
 
-/// For how long a job waits for somebody who is no job of ours: the lock of a process that was killed is free after two minutes.
-const PATIENCE: Duration = Duration::from_secs(150);
-/// How often it looks.
+/// How often the figures of work are looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// How a run ended.
@@ -51,6 +49,11 @@ impl End {
 
     fn succeeded(report: &impl Serialize) -> Self {
         Self { state: State::Succeeded, report: serde_json::to_string(report).ok(), error: None }
+    }
+
+    /// Somebody who is no job of ours works at the same place.
+    pub(super) fn busy(&self) -> Option<&Error> {
+        self.error.as_ref().filter(|error| matches!(error.code(), "target.busy" | "repository.busy"))
     }
 
     /// Changes a job to one that stands so since then.
@@ -80,25 +83,9 @@ pub(super) fn told(error: &Error) -> Option<Value> {
 
 /// Runs the job, or goes on with it.
 pub(super) async fn run(places: &Arc<Places>, job: &Job, recorder: &Arc<Recorder>, cancel: &Cancel) -> End {
-    let since = Instant::now();
-    let mut said = false;
-    loop {
-        let end = match &job.task {
-            Task::Restore(task) => restore(places, job, task, recorder, cancel).await,
-            other => work(places, job, other, recorder, cancel).await,
-        };
-        let busy = end.error.as_ref().is_some_and(|error| matches!(error.code(), "target.busy" | "repository.busy"));
-        if !busy || since.elapsed() > PATIENCE {
-            return end;
-        }
-        // Whoever stops it while it waits stops it before it began: it can begin yet.
-        if let Err(error) = cancel.check() {
-            return End::failed(error);
-        }
-        if let Some(error) = end.error.filter(|_| !std::mem::replace(&mut said, true)) {
-            recorder.log("info", "host", None, format!("{error}; waiting"));
-        }
-        tokio::time::sleep(LOOK).await;
+    match &job.task {
+        Task::Restore(task) => restore(places, job, task, recorder, cancel).await,
+        other => work(places, job, other, recorder, cancel).await,
     }
 }
 

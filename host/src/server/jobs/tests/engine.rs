@@ -212,6 +212,33 @@ async fn the_newest_snapshot_stays_the_one_that_was_begun_with() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_others_locks_keeps_nobody_from_running() {
+    let scene = Scene::new();
+    let jobs = scene.start(1);
+    // Another process writes to the backup.
+    let locks = scene.path("box/shop/locks");
+    std::fs::create_dir_all(&locks).unwrap();
+    std::fs::write(locks.join("0123456789abcdef01234567"), "Someone is writing to this backup\n").unwrap();
+    let waits = submit(&jobs, scene.snapshot()).await;
+    let other = submit(&jobs, scene.backup("a.tar")).await;
+    assert_eq!(jobs.wait(&other.id).await.unwrap().state, State::Succeeded);
+    assert_eq!(jobs.get(&waits.id).await.unwrap().state, State::Running);
+    std::fs::remove_dir_all(&locks).unwrap();
+    assert_eq!(jobs.wait(&waits.id).await.unwrap().state, State::Succeeded);
+    // Who is stopped while it waits has begun nothing.
+    std::fs::create_dir_all(&locks).unwrap();
+    std::fs::write(locks.join("0123456789abcdef01234567"), "Someone is writing to this backup\n").unwrap();
+    let waits = submit(&jobs, scene.snapshot_of(BackupType::Incremental)).await;
+    let log = |id: &str| format!("{:?}", jobs.store().changed(id, 0, 100).unwrap());
+    while !log(&waits.id).contains("; waiting") {
+        tokio::task::yield_now().await;
+    }
+    jobs.cancel(&waits.id, "ben").await.unwrap();
+    assert_eq!(jobs.wait(&waits.id).await.unwrap().state, State::Cancelled);
+    scene.settled(&jobs).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_fails_for_a_while_loses_no_job() {
     let scene = Scene::new();
     let jobs = scene.start(1);
