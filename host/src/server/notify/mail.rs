@@ -68,7 +68,7 @@ fn what(task: &Task) -> String {
                 ArchiveAt::Snapshot { repository, backup, snapshot: Some(id) } => format!("{repository}/{backup}@{id}"),
                 ArchiveAt::Snapshot { repository, backup, snapshot: None } => format!("{repository}/{backup}"),
                 ArchiveAt::Upload { .. } => "an uploaded archive".to_owned(),
-                ArchiveAt::File { file } => file.clone(),
+                ArchiveAt::File { file, .. } => file.clone(),
             };
             format!("The restore of {archive} into {}", restore.target)
         }
