@@ -64,7 +64,7 @@ fn sqlite_rows(file: &Path, table: &str, known: &Value) -> Vec<Vec<String>> {
     let connection = rusqlite::Connection::open(file).expect("a database");
     let types: Vec<&str> = known["types"].as_array().expect("types").iter().filter_map(Value::as_str).collect();
     let mut statement = connection.prepare(&format!("SELECT * FROM \"{table}\"")).expect("a table");
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     assert_eq!(Value::from(names), known["columns"], "{table}");
     let row = |row: &rusqlite::Row<'_>| -> rusqlite::Result<Vec<String>> {
         types.iter().enumerate().map(|(at, kind)| Ok(shown(sqlite_text(row.get(at)?), kind))).collect()

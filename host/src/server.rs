@@ -150,8 +150,8 @@ async fn places(
     let may_restore = Box::new(move |operator: &str, plan: &Plan| {
         let gone = || Error::new("request.forbidden", format!("{operator} is no user any more"));
         let identity = identities.identity(operator).ok_or_else(gone)?;
-        let restored = plan.steps.iter().filter(|step| step.action.restores());
-        restored.map(|step| identity.kind(&step.into.kind).map_err(|error| error.object(&step.into))).collect()
+        let mut restored = plan.steps.iter().filter(|step| step.action.restores());
+        restored.try_for_each(|step| identity.kind(&step.into.kind).map_err(|error| error.object(&step.into)))
     });
     Ok(Places { host: Arc::new(host), targets, repositories, uploads, open, may_restore })
 }

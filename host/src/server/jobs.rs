@@ -44,8 +44,6 @@ pub(crate) struct Asked {
     pub(crate) notify: bool,
     /// What the same request is recognised by.
     pub(crate) key: Option<StartKey>,
-    /// What the front door wants to find with the job again.
-    pub(crate) door: Option<Value>,
 }
 
 /// Where a job is, for those who listen.
@@ -234,8 +232,7 @@ impl Jobs {
         // Open before it is kept: whoever finds it by its key can wait for it.
         self.inner().open.insert(job.id.clone(), Arc::clone(&live));
         let mut busy = Busy::of(self, &live)?;
-        let door = asked.door.as_ref().map(Value::to_string);
-        let added = self.store.add(&job, door.as_deref(), asked.key.as_ref());
+        let added = self.store.add(&job, asked.key.as_ref());
         if let Ok(None) = added {
             busy.candidate = Some(candidate);
             return Ok(Submitted { job, known: false });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::error::Result;
 use crate::server::jobs::{self, ArchiveAt, Asked, BackupTask, Job, RestoreTask, StartKey, State, Store};
@@ -138,7 +138,8 @@ impl Portal {
             return Ok(running);
         }
         let options = self.settings.options.clone();
-        let work = RestoreTask { archive, target: self.settings.target.clone(), options, plan: None };
+        let work =
+            RestoreTask { archive, target: self.settings.target.clone(), options: Box::new(options), plan: None };
         let task = self.new_task(new_id(), Sort::Restore, dump, operator).await?;
         self.start(PortalTask { record, ..task }, jobs::Task::Restore(work), notify).await
     }
@@ -197,7 +198,6 @@ impl Portal {
             priority: 0,
             notify,
             key: Some(StartKey { key: key(&task.id), request: String::new() }),
-            door: Some(json!({"door": "docspace", "task": task.id})),
         };
         let job = self.server.jobs.submit(work, asked).await?.job;
         Ok(Started { told: progress::told(&task, &job), job: job.id.clone() })

@@ -1,6 +1,7 @@
 //! A job: what it does, where it stands, who asked for it. The same value is kept, listed and shown.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,7 +13,7 @@ use crate::repository::BackupType;
 /// What a job does: enough for another process to do it, or to go on with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "task", rename_all = "snake_case")]
-pub enum Task {
+pub(crate) enum Task {
     /// Restores an archive into a target.
     Restore(RestoreTask),
     /// Makes a snapshot, or an archive file.
@@ -39,23 +40,23 @@ pub enum Task {
 
 /// A restore.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RestoreTask {
+pub(crate) struct RestoreTask {
     /// What is restored.
-    pub archive: ArchiveAt,
+    pub(crate) archive: ArchiveAt,
     /// The target's name.
-    pub target: String,
+    pub(crate) target: String,
     /// How.
-    pub options: Options,
-    /// The plan, where one was made before: it is carried out as it is, or refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    pub plan: Option<Value>,
+    pub(crate) options: Box<Options>,
+    /// The plan, where one was made before: it is carried out as it is, or refused. It may be large and never changes: it is kept beside the
+    /// job, and not part of what is told of it.
+    #[serde(skip)]
+    pub(crate) plan: Option<Arc<Value>>,
 }
 
 /// Where an archive is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
-pub enum ArchiveAt {
+pub(crate) enum ArchiveAt {
     /// In a repository.
     Snapshot {
         /// The repository's name.
@@ -83,26 +84,26 @@ pub enum ArchiveAt {
 
 /// A backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct BackupTask {
+pub(crate) struct BackupTask {
     /// The target's name.
-    pub target: String,
+    pub(crate) target: String,
     /// Where it goes.
-    pub to: BackupAt,
+    pub(crate) to: BackupAt,
     /// Selectors of the objects; all when empty.
     #[serde(default)]
-    pub objects: Vec<String>,
+    pub(crate) objects: Vec<String>,
     /// Definitions without rows.
     #[serde(default)]
-    pub ddl_only: bool,
+    pub(crate) ddl_only: bool,
     /// What is said about it.
     #[serde(default)]
-    pub comment: String,
+    pub(crate) comment: String,
 }
 
 /// Where a backup goes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
-pub enum BackupAt {
+pub(crate) enum BackupAt {
     /// Into a repository, as a snapshot.
     Snapshot {
         /// The repository's name.
@@ -140,7 +141,7 @@ fn full() -> BackupType {
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub(crate) enum State {
     /// Waits for its turn.
     Queued,
     /// Runs.
@@ -165,7 +166,7 @@ pub enum State {
 
 impl State {
     /// The word.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Queued => "queued",
             Self::Running => "running",
@@ -181,7 +182,7 @@ impl State {
     }
 
     /// Whether nothing of it will run by itself or by `resume`.
-    pub fn is_ended(self) -> bool {
+    pub(crate) fn is_ended(self) -> bool {
         !matches!(self, Self::Queued | Self::Running | Self::Paused | Self::Interrupted)
     }
 }
@@ -195,79 +196,79 @@ impl fmt::Display for State {
 /// How far it is. Figures only grow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// Objects in all; 0 until that is known.
-    pub objects: u64,
+    pub(crate) objects: u64,
     /// Objects that are staged and verified.
-    pub objects_done: u64,
+    pub(crate) objects_done: u64,
     /// Objects that could not be restored.
-    pub objects_failed: u64,
+    pub(crate) objects_failed: u64,
     /// Rows that are expected.
-    pub rows: u64,
+    pub(crate) rows: u64,
     /// Rows that are committed to the stage.
-    pub rows_done: u64,
+    pub(crate) rows_done: u64,
     /// Bytes that will be read, uncompressed.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Bytes of what is committed.
-    pub bytes_done: u64,
+    pub(crate) bytes_done: u64,
     /// From 0 to 1; 1 only when the job has succeeded.
-    pub fraction: f64,
+    pub(crate) fraction: f64,
     /// Bytes a second, of late; absent while nothing moves.
-    pub rate: Option<f64>,
+    pub(crate) rate: Option<f64>,
     /// Seconds left at that rate.
-    pub seconds_left: Option<f64>,
+    pub(crate) seconds_left: Option<f64>,
 }
 
 /// A part of a job's way; each begins when the one before has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Stage {
+pub(crate) struct Stage {
     /// `queue`, `plan`, `stage`, `rehearse`, `switch`; of other jobs than restores `queue` and `work`.
-    pub name: String,
+    pub(crate) name: String,
     /// `waiting`, `running`, `succeeded` or `failed`.
-    pub state: String,
+    pub(crate) state: String,
     /// When it began, RFC 3339.
-    pub started: Option<String>,
+    pub(crate) started: Option<String>,
     /// When it ended.
-    pub ended: Option<String>,
+    pub(crate) ended: Option<String>,
 }
 
 /// A job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Job {
+pub(crate) struct Job {
     /// Its name: `r-` and twelve letters and digits. A target knows its restores by the same name.
-    pub id: String,
+    pub(crate) id: String,
     /// What it does.
     #[serde(flatten)]
-    pub task: Task,
+    pub(crate) task: Task,
     /// Where it stands.
-    pub state: State,
+    pub(crate) state: State,
     /// Who asked for it.
-    pub operator: String,
+    pub(crate) operator: String,
     /// Higher goes first; 0 is usual.
-    pub priority: i32,
+    pub(crate) priority: i32,
     /// Tell of its start and its end.
-    pub notify: bool,
+    pub(crate) notify: bool,
     /// When it was asked for, RFC 3339.
-    pub created: String,
+    pub(crate) created: String,
     /// When it first ran.
-    pub started: Option<String>,
+    pub(crate) started: Option<String>,
     /// When it ended.
-    pub ended: Option<String>,
+    pub(crate) ended: Option<String>,
     /// What it waits for, while it is queued.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub waits_for: Option<String>,
+    pub(crate) waits_for: Option<String>,
     /// How far it is.
-    pub progress: Progress,
+    pub(crate) progress: Progress,
     /// Its way.
-    pub stages: Vec<Stage>,
+    pub(crate) stages: Vec<Stage>,
     /// Why it ended or stopped, as errors are told everywhere.
     #[schema(value_type = Option<Object>)]
-    pub error: Option<Value>,
+    pub(crate) error: Option<Value>,
 }
 
 impl Job {
     /// What only one job may have at a time.
-    pub fn claim(&self) -> Option<String> {
+    pub(crate) fn claim(&self) -> Option<String> {
         match &self.task {
             Task::Restore(restore) => Some(format!("target {}", restore.target)),
             Task::Backup(BackupTask { to: BackupAt::Snapshot { repository, backup, .. }, .. })
@@ -279,45 +280,45 @@ impl Job {
 
 /// An object that a job works on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct JobObject {
+pub(crate) struct JobObject {
     /// Its place in the job's plan.
-    pub step: u32,
+    pub(crate) step: u32,
     /// Its kind.
-    pub kind: String,
+    pub(crate) kind: String,
     /// Its name in the target.
-    pub name: String,
+    pub(crate) name: String,
     /// What is done: `create`, `replace`, `rename`, …
-    pub action: String,
+    pub(crate) action: String,
     /// `waiting`, `running`, `staged` or `failed`.
-    pub state: String,
+    pub(crate) state: String,
     /// Steps that must be done before.
-    pub after: Vec<u32>,
+    pub(crate) after: Vec<u32>,
     /// Rows that are expected.
-    pub rows: u64,
+    pub(crate) rows: u64,
     /// Rows that are committed.
-    pub rows_done: u64,
+    pub(crate) rows_done: u64,
     /// Bytes of what is committed.
-    pub bytes_done: u64,
+    pub(crate) bytes_done: u64,
     /// When work on it began.
-    pub started: Option<String>,
+    pub(crate) started: Option<String>,
     /// When it ended.
-    pub ended: Option<String>,
+    pub(crate) ended: Option<String>,
     /// Why it failed.
     #[schema(value_type = Option<Object>)]
-    pub error: Option<Value>,
+    pub(crate) error: Option<Value>,
 }
 
 /// A line of a job's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct LogEntry {
+pub(crate) struct LogEntry {
     /// When.
-    pub time: String,
+    pub(crate) time: String,
     /// `debug`, `info`, `warning` or `error`.
-    pub level: String,
+    pub(crate) level: String,
     /// Who says it: `host`, or a plugin's name.
-    pub source: String,
+    pub(crate) source: String,
     /// About which object.
-    pub object: Option<String>,
+    pub(crate) object: Option<String>,
     /// What.
-    pub text: String,
+    pub(crate) text: String,
 }

@@ -108,7 +108,9 @@ impl Jobs {
         if !matches!(job.state, State::Failed | State::Refused | State::Cancelled | State::Undone) {
             return Err(not_possible(&job, "be tried again"));
         }
-        self.submit(job.task.clone(), asked).await
+        let (store, mut job) = (Arc::clone(&self.store), Job::clone(&job));
+        let job = crate::server::blocking(move || store.attach_plan(&mut job).map(|()| job)).await?;
+        self.submit(job.task, asked).await
     }
 
     /// Takes back what a restore switched; of an undone one, switches it again.

@@ -3,7 +3,7 @@
 //! Whatever changes of a job gets the next number of the job's own count, `seq`: a reader who has seen all up to a number asks for what came after.
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 
-use super::job::{Job, JobObject, LogEntry, State};
+use super::job::{Job, JobObject, LogEntry, State, Task};
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS jobs (
@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     state TEXT NOT NULL,
     operator TEXT NOT NULL,
     job TEXT NOT NULL,
-    door TEXT,
+    plan TEXT,
     report TEXT,
     seq INTEGER NOT NULL DEFAULT 0
 );
@@ -137,7 +137,7 @@ impl Store {
     }
 
     /// Adds a job, unless its key stands for one already, which is the answer then.
-    pub(crate) fn add(&self, job: &Job, door: Option<&str>, key: Option<&StartKey>) -> Result<Option<Known>> {
+    pub(crate) fn add(&self, job: &Job, key: Option<&StartKey>) -> Result<Option<Known>> {
         let mut writer = self.writer();
         let work = writer.transaction().map_err(failed)?;
         if let Some(key) = key {
@@ -148,8 +148,12 @@ impl Store {
             work.execute("INSERT INTO keys (operator, key, request, job) VALUES (?1, ?2, ?3, ?4)", values)
                 .map_err(failed)?;
         }
-        let values = params![job.id, job.state.word(), job.operator, text(job)?, door];
-        work.execute("INSERT INTO jobs (id, state, operator, job, door) VALUES (?1, ?2, ?3, ?4, ?5)", values)
+        let plan = match &job.task {
+            Task::Restore(task) => task.plan.as_ref().map(ToString::to_string),
+            _ => None,
+        };
+        let values = params![job.id, job.state.word(), job.operator, text(job)?, plan];
+        work.execute("INSERT INTO jobs (id, state, operator, job, plan) VALUES (?1, ?2, ?3, ?4, ?5)", values)
             .map_err(failed)?;
         work.commit().map_err(failed)?;
         Ok(None)
@@ -229,30 +233,23 @@ impl Store {
         self.texts(sql, values)?.iter().map(|job| parse(job)).collect()
     }
 
-    /// Jobs that have not ended, oldest first.
+    /// Jobs that have not ended, oldest first, with their plans.
     pub(crate) fn open_jobs(&self) -> Result<Vec<Job>> {
         let sql = "SELECT job FROM jobs WHERE state IN ('queued', 'running', 'paused', 'interrupted') ORDER BY number";
-        self.texts(sql, [])?.iter().map(|job| parse(job)).collect()
+        let mut jobs: Vec<Job> = self.texts(sql, [])?.iter().map(|job| parse(job)).collect::<Result<_>>()?;
+        for job in &mut jobs {
+            self.attach_plan(job)?;
+        }
+        Ok(jobs)
     }
 
-    /// How many jobs there are in each state.
-    pub(crate) fn counts(&self) -> Result<Vec<(String, u64)>> {
-        let reader = self.reader();
-        let mut statement = reader.prepare_cached("SELECT state, count(*) FROM jobs GROUP BY state").map_err(failed)?;
-        let rows = statement
-            .query_map([], |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))
-            .map_err(failed)?;
-        rows.collect::<rusqlite::Result<_>>().map_err(failed)
-    }
-
-    /// What the front door that started it keeps of a job; none for the native API's.
-    pub(crate) fn door(&self, id: &str) -> Result<Option<String>> {
-        let found: Option<Option<String>> = self
-            .reader()
-            .query_row("SELECT door FROM jobs WHERE id = ?1", [id], |row| row.get(0))
-            .optional()
-            .map_err(failed)?;
-        Ok(found.flatten())
+    /// Gives a job that was read the plan that is kept beside it.
+    pub(crate) fn attach_plan(&self, job: &mut Job) -> Result<()> {
+        let Task::Restore(task) = &mut job.task else { return Ok(()) };
+        let sql = "SELECT plan FROM jobs WHERE id = ?1 AND plan IS NOT NULL";
+        let found = self.texts(sql, [&job.id])?;
+        task.plan = found.first().map(|plan| parse(plan).map(Arc::new)).transpose()?;
+        Ok(())
     }
 
     /// The report, once the job has ended.

@@ -23,7 +23,7 @@ pub(super) async fn restore(call: &mut Call) -> Result<Record> {
     // Whatever fails is named in the reply, and the rest is restored: this is how it is there.
     options.keep_going = true;
     let archive = ArchiveAt::Snapshot { repository, backup: backup.clone(), snapshot };
-    let mut task = RestoreTask { archive, target, options, plan: None };
+    let mut task = RestoreTask { archive, target, options: Box::new(options), plan: None };
     if dry_run {
         return foresee(call, task).await;
     }

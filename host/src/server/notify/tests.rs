@@ -25,7 +25,7 @@ fn job(id: &str, notify: bool) -> Job {
         task: Task::Restore(RestoreTask {
             archive: ArchiveAt::Snapshot { repository: "box".to_owned(), backup: "shop".to_owned(), snapshot: Some(3) },
             target: "live".to_owned(),
-            options: crate::plan::Options::default(),
+            options: Box::default(),
             plan: None,
         }),
         state: State::Succeeded,
@@ -82,7 +82,7 @@ impl Scene {
 
     /// Adds the job and tells of its end.
     async fn end(&self, notifier: &Notifier, job: Job) {
-        self.store.add(&job, None, None).unwrap();
+        self.store.add(&job, None).unwrap();
         notifier.listener()(&Arc::new(job), Moment::Ended);
         notifier.stop().await;
     }

@@ -43,7 +43,7 @@ pub(super) async fn plan(
     let options = checked(options.unwrap_or_default())?;
     let (restore, identity) = {
         let (server, task) =
-            (Arc::clone(&server), RestoreTask { archive, target, options: options.clone(), plan: None });
+            (Arc::clone(&server), RestoreTask { archive, target, options: Box::new(options.clone()), plan: None });
         blocking(move || {
             check_archive(&server, &identity, &task.archive)?;
             Ok((server.places.restore(&task)?, identity))

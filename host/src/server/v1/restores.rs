@@ -124,7 +124,12 @@ impl NewRestore {
             (Some(options), _) | (None, Some(options)) => options,
             (None, None) => Options::default(),
         };
-        Ok(Task::Restore(RestoreTask { archive, target: self.target, options: checked(options)?, plan: self.plan }))
+        Ok(Task::Restore(RestoreTask {
+            archive,
+            target: self.target,
+            options: Box::new(checked(options)?),
+            plan: self.plan.map(Arc::new),
+        }))
     }
 }
 

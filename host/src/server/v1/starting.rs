@@ -36,7 +36,6 @@ impl Start {
             notify: self.notify,
             // A word of its own before it, for other front doors make keys of theirs.
             key: self.key.as_ref().map(|key| StartKey { key: format!("v1 {key}"), request: self.digest.clone() }),
-            door: None,
         }
     }
 

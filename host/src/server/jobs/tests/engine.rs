@@ -140,7 +140,7 @@ async fn jobs_of_a_process_that_was_killed_go_on() {
         if state == State::Running {
             job.stages.push(recorder::stage("work", "running"));
         }
-        store.add(&job, None, None).unwrap();
+        store.add(&job, None).unwrap();
         job
     };
     let ran = left(scene.snapshot(), State::Running);
@@ -169,7 +169,7 @@ async fn a_snapshot_is_made_once_however_often_the_process_dies() {
     let work = died.stages.last_mut().unwrap();
     (work.state, work.ended) = ("running".to_owned(), None);
     jobs.stop().await;
-    jobs.store().add(&died, None, None).unwrap();
+    jobs.store().add(&died, None).unwrap();
     let next = scene.start(1);
     let ended = next.wait(&died.id).await.unwrap();
     assert_eq!((ended.state, snapshots()), (State::Succeeded, 1), "{ended:?}");
@@ -182,7 +182,7 @@ async fn a_snapshot_is_made_once_however_often_the_process_dies() {
     let work = stopped.stages.last_mut().unwrap();
     (work.state, work.ended) = ("waiting".to_owned(), Some(Timestamp::now().to_string()));
     next.stop().await;
-    next.store().add(&stopped, None, None).unwrap();
+    next.store().add(&stopped, None).unwrap();
     let last = scene.start(1);
     assert_eq!(last.wait(&stopped.id).await.unwrap().state, State::Succeeded);
     assert_eq!(snapshots(), 2);
@@ -198,7 +198,7 @@ async fn the_newest_snapshot_stays_the_one_that_was_begun_with() {
     let task = RestoreTask {
         archive: newest,
         target: "live".to_owned(),
-        options: crate::plan::Options::default(),
+        options: Box::default(),
         plan: None,
     };
     scene.gate.close();

@@ -24,7 +24,7 @@ impl Runs {
         let scene = Scene::new();
         let store = scene.store();
         let job = new_job(scene.restore("shop.tar"), &asked(None)).unwrap();
-        store.add(&job, None, None).unwrap();
+        store.add(&job, None).unwrap();
         Self { scene, live: Arc::new(Live::new(job, 0)), store, last: Progress::default() }
     }
 

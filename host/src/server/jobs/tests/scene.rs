@@ -10,7 +10,6 @@ use tempfile::TempDir;
 use crate::archive::OpenOptions;
 use crate::backup::Writer;
 use crate::error::Result;
-use crate::plan::Options;
 use crate::plugin::PluginOptions;
 use crate::repository::BackupType;
 use crate::restore::Host;
@@ -188,7 +187,7 @@ impl Scene {
         Task::Restore(RestoreTask {
             archive: ArchiveAt::File { file: self.path(name).to_string_lossy().into_owned(), dump: None },
             target: "live".to_owned(),
-            options: Options::default(),
+            options: Box::default(),
             plan: None,
         })
     }

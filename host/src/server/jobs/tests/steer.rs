@@ -32,7 +32,7 @@ async fn each_state_allows_what_makes_sense() {
     ] {
         for how in ["cancel", "pause", "resume", "undo", "discard", "retry"] {
             let job = Job { state, ..new_job(scene.restore("none.tar"), &asked(None)).unwrap() };
-            store.add(&job, None, None).unwrap();
+            store.add(&job, None).unwrap();
             let jobs = scene.start(1);
             // The target knows nothing of it, which is found out only once it is asked.
             let expected = match (allowed.contains(&how), how) {

@@ -43,17 +43,17 @@ fn a_key_stands_for_one_job_of_one_operator() {
     let store = scene.store();
     let key = StartKey { key: "k".to_owned(), request: "digest".to_owned() };
     let (first, second) = (job(scene.snapshot(), State::Queued), job(scene.snapshot(), State::Queued));
-    assert_eq!(store.add(&first, None, Some(&key)).unwrap(), None);
+    assert_eq!(store.add(&first, Some(&key)).unwrap(), None);
     let known = Known { request: "digest".to_owned(), job: first.id.clone(), answered: false };
-    assert_eq!(store.add(&second, None, Some(&key)).unwrap(), Some(known.clone()));
+    assert_eq!(store.add(&second, Some(&key)).unwrap(), Some(known.clone()));
     assert_eq!(store.job(&second.id).unwrap(), None, "nothing is left of the second");
     let other = Job { operator: "ben".to_owned(), ..second.clone() };
-    assert_eq!(store.add(&other, None, Some(&key)).unwrap(), None, "others' keys are their own");
+    assert_eq!(store.add(&other, Some(&key)).unwrap(), None, "others' keys are their own");
     store.answered("ana", "k").unwrap();
     assert_eq!(store.known("ana", "k").unwrap(), Some(Known { answered: true, ..known }));
     store.forget_key("ana", "k", &first.id).unwrap();
     assert_eq!(store.known("ana", "k").unwrap(), None);
-    assert!(store.add(&first, None, None).is_err(), "a name is given once");
+    assert!(store.add(&first, None).is_err(), "a name is given once");
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn changes_come_in_order_and_none_is_overtaken() {
     let scene = Scene::new();
     let store = scene.store();
     let job = job(scene.snapshot(), State::Running);
-    store.add(&job, None, None).unwrap();
+    store.add(&job, None).unwrap();
     let changes = |objects: &[u32], log: &[&str]| Changes {
         anew: false,
         objects: objects.iter().map(|step| object(*step)).collect(),
@@ -97,7 +97,7 @@ fn readers_see_whole_moments() {
     let scene = Scene::new();
     let store = scene.store();
     let job = job(scene.snapshot(), State::Running);
-    store.add(&job, None, None).unwrap();
+    store.add(&job, None).unwrap();
     let writing = {
         let (store, job) = (Arc::clone(&store), job.clone());
         std::thread::spawn(move || {
@@ -133,8 +133,8 @@ fn everything_is_there_when_it_is_opened_again() {
     let store = scene.store();
     let ended = job(scene.snapshot(), State::Succeeded);
     let waits = job(scene.backup("a.tar"), State::Queued);
-    store.add(&ended, Some(r#"{"ticket":7}"#), None).unwrap();
-    store.add(&waits, None, None).unwrap();
+    store.add(&ended, None).unwrap();
+    store.add(&waits, None).unwrap();
     let changes = Changes { anew: false, objects: vec![object(1)], log: lines(&["done"]) };
     store.write(&ended, &changes, Some(r#"{"rows":3}"#)).unwrap();
     store.write(&ended, &Changes::default(), None).unwrap();
@@ -144,22 +144,36 @@ fn everything_is_there_when_it_is_opened_again() {
     drop(store);
     let store = scene.store();
     assert_eq!(store.job(&ended.id).unwrap(), Some(ended.clone()));
-    assert_eq!(store.open_jobs().unwrap(), [waits.clone()]);
+    assert_eq!(store.open_jobs().unwrap(), std::slice::from_ref(&waits));
     assert_eq!(store.report(&ended.id).unwrap().as_deref(), Some(r#"{"rows":3}"#), "a later write keeps the report");
-    assert_eq!(store.door(&ended.id).unwrap().as_deref(), Some(r#"{"ticket":7}"#));
-    assert_eq!((store.report(&waits.id).unwrap(), store.door("r-none").unwrap()), (None, None));
+    assert_eq!((store.report(&waits.id).unwrap(), store.report("r-none").unwrap()), (None, None));
     let listed =
         |listing: Listing| -> Vec<String> { store.jobs(&listing).unwrap().into_iter().map(|job| job.id).collect() };
     let all = Listing { limit: 10, ..Listing::default() };
     assert_eq!(listed(all.clone()), [waits.id.clone(), ended.id.clone()]);
-    assert_eq!(listed(Listing { limit: 1, ..all.clone() }), [waits.id.clone()]);
-    assert_eq!(listed(Listing { before: Some(waits.id.clone()), ..all.clone() }), [ended.id.clone()]);
-    assert_eq!(listed(Listing { state: Some(State::Succeeded), ..all.clone() }), [ended.id.clone()]);
+    assert_eq!(listed(Listing { limit: 1, ..all.clone() }), std::slice::from_ref(&waits.id));
+    assert_eq!(listed(Listing { before: Some(waits.id.clone()), ..all.clone() }), std::slice::from_ref(&ended.id));
+    assert_eq!(listed(Listing { state: Some(State::Succeeded), ..all.clone() }), std::slice::from_ref(&ended.id));
     assert_eq!(listed(Listing { operator: Some("ben".to_owned()), ..all }), [""; 0]);
-    assert_eq!(store.counts().unwrap(), [("queued".to_owned(), 1), ("succeeded".to_owned(), 1)]);
     let kept = store.all_kept::<u32>("schedule ").unwrap();
     assert_eq!(kept, [("schedule 1".to_owned(), 7), ("schedule 2".to_owned(), 8)]);
     assert_eq!(store.kept::<u32>("other").unwrap(), Some(9));
     assert!(store.forget("other").unwrap() && !store.forget("other").unwrap());
     assert_eq!(store.kept::<String>("schedule 1").unwrap_err().code(), "server.store");
+}
+
+#[test]
+fn a_plan_is_kept_beside_its_job() {
+    let scene = Scene::new();
+    let store = scene.store();
+    let plan = Arc::new(serde_json::json!({"steps": ["much"]}));
+    let mut planned = job(scene.snapshot(), State::Queued);
+    let Task::Restore(task) = &mut planned.task else { panic!("a restore") };
+    task.plan = Some(Arc::clone(&plan));
+    store.add(&planned, None).unwrap();
+    assert!(!serde_json::to_string(&planned).unwrap().contains("much"), "nobody is told all of it again and again");
+    let mut found = store.job(&planned.id).unwrap().unwrap();
+    assert_ne!(found, planned);
+    store.attach_plan(&mut found).unwrap();
+    assert_eq!((&found, &store.open_jobs().unwrap()[0]), (&planned, &planned));
 }
