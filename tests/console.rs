@@ -12,14 +12,7 @@ mod support;
 
 /// Runs a scenario of `tests/console/console.py`. It may ask for the server to be killed and started again.
 fn browse(server: &mut Server, scenario: &str, arguments: &[&str]) {
-    let Ok(python) = std::env::var("REINSTATE_TEST_PYTHON") else {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "tests/run installs playwright and names its Python in REINSTATE_TEST_PYTHON"
-        );
-        println!("Left out: REINSTATE_TEST_PYTHON names no Python with playwright");
-        return;
-    };
+    let Some(python) = support::python() else { return };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/console/console.py");
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("console");
     let mut browser = Command::new(python)
@@ -32,6 +25,7 @@ fn browse(server: &mut Server, scenario: &str, arguments: &[&str]) {
         .stdout(Stdio::piped())
         .spawn()
         .expect("Python starts");
+    let mut told = Vec::new();
     let mut answers = browser.stdin.take().expect("a pipe");
     let lines = BufReader::new(browser.stdout.take().expect("a pipe")).lines();
     for line in lines.map_while(Result::ok) {
@@ -39,13 +33,13 @@ fn browse(server: &mut Server, scenario: &str, arguments: &[&str]) {
             "@kill" => server.kill(),
             "@start" => server.start(),
             said => {
-                println!("{said}");
+                told.push(said.to_owned());
                 continue;
             }
         }
         writeln!(answers, "done").expect("the browser listens");
     }
-    assert!(browser.wait().expect("it ends").success(), "{scenario} failed");
+    assert!(browser.wait().expect("it ends").success(), "{scenario} failed:\n{}", told.join("\n"));
 }
 
 /// A demonstration in which every part of every object takes a while.

@@ -13,20 +13,6 @@ use std::process::Command;
 use serde_json::{Value, json};
 use support::server::{Answer, Client, Server};
 
-/// Python with the client in it, which `tests/run` installs; none where tests are run by hand without it.
-#[expect(clippy::print_stdout, reason = "Whoever runs the tests by hand is told what was not run")]
-fn python() -> Option<String> {
-    let python = std::env::var("REINSTATE_TEST_PYTHON").ok();
-    if python.is_none() {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "tests/run installs gpudb and names its Python in REINSTATE_TEST_PYTHON"
-        );
-        println!("Left out: REINSTATE_TEST_PYTHON names no Python");
-    }
-    python
-}
-
 /// A request as JSON; the answer must be an envelope.
 fn post(client: &Client, path: &str, body: &Value) -> Answer {
     client.post(path, body)
@@ -62,7 +48,7 @@ fn restore(options: Value) -> Value {
 
 #[test]
 fn the_real_client_connects_restores_and_keeps_backups() {
-    let Some(python) = python() else { return };
+    let Some(python) = support::python() else { return };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/clients/kinetica.py");
     for sink in ["backup_sink", ""] {
         let server = Server::demo();

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use crate::support::server::{Answer, Client, PATIENCE, Server};
 use crate::support::{Sandbox, small_folder};
 
-pub const ADMIN: &str = "sk-admin";
-pub const OPERATOR: &str = "sk-operator";
+pub(crate) const ADMIN: &str = "sk-admin";
+pub(crate) const OPERATOR: &str = "sk-operator";
 /// An administrator who sees no repository.
-pub const OTHER: &str = "sk-other";
+pub(crate) const OTHER: &str = "sk-other";
 
 const CONFIG: &str = r#"
 [limits]
@@ -50,10 +50,10 @@ tokens = ["ASIDE"]
 "#;
 
 /// An administrator of another target.
-pub const ASIDE: &str = "sk-aside";
+pub(crate) const ASIDE: &str = "sk-aside";
 
 /// A sandbox with `backups/small.tar`, whose table `people` has that many rows, and the configuration for it.
-pub fn prepared(rows: u32) -> (Sandbox, String) {
+pub(crate) fn prepared(rows: u32) -> (Sandbox, String) {
     let sandbox = Sandbox::new();
     for folder in ["backups", "box", "day"] {
         std::fs::create_dir_all(sandbox.path(folder)).expect("a folder");
@@ -69,19 +69,19 @@ pub fn prepared(rows: u32) -> (Sandbox, String) {
 }
 
 /// A server with that.
-pub fn portal(rows: u32) -> Server {
+pub(crate) fn portal(rows: u32) -> Server {
     let (sandbox, config) = prepared(rows);
     Server::in_sandbox(sandbox, &config)
 }
 
 /// `/api/2.0/backup/` and the rest.
-pub fn path(call: &str) -> String {
+pub(crate) fn path(call: &str) -> String {
     format!("/api/2.0/backup/{call}")
 }
 
 /// What a call that succeeded answers.
 #[track_caller]
-pub fn response(answer: Answer) -> Value {
+pub(crate) fn response(answer: Answer) -> Value {
     let answer = answer.expect(200);
     assert_eq!(answer.header("content-type"), "application/json; charset=utf-8");
     let body = answer.json();
@@ -97,18 +97,18 @@ pub fn response(answer: Answer) -> Value {
 }
 
 #[track_caller]
-pub fn get(client: &Client, call: &str) -> Value {
+pub(crate) fn get(client: &Client, call: &str) -> Value {
     response(client.get(&path(call)))
 }
 
 #[track_caller]
-pub fn post(client: &Client, call: &str, body: &Value) -> Value {
+pub(crate) fn post(client: &Client, call: &str, body: &Value) -> Value {
     response(client.post(&path(call), body))
 }
 
 /// What a call that was refused says.
 #[track_caller]
-pub fn refused(answer: Answer, status: u16) -> String {
+pub(crate) fn refused(answer: Answer, status: u16) -> String {
     let answer = answer.expect(status);
     assert_eq!(answer.header("content-type"), "application/json; charset=utf-8");
     let body = answer.json();
@@ -121,13 +121,13 @@ pub fn refused(answer: Answer, status: u16) -> String {
 }
 
 /// A restore of a file that the server can read.
-pub fn of_file(file: &str) -> Value {
+pub(crate) fn of_file(file: &str) -> Value {
     json!({"backupId": "", "storageType": 3, "storageParams": [{"key": "filePath", "value": file}]})
 }
 
 /// Asks until a task is as `is` wants it; it never goes backwards.
 #[track_caller]
-pub fn wait(client: &Client, call: &str, is: impl Fn(&Value) -> bool) -> Value {
+pub(crate) fn wait(client: &Client, call: &str, is: impl Fn(&Value) -> bool) -> Value {
     let (since, mut last, mut id) = (Instant::now(), 0, Value::Null);
     loop {
         let task = get(client, call);
@@ -147,13 +147,13 @@ pub fn wait(client: &Client, call: &str, is: impl Fn(&Value) -> bool) -> Value {
 
 /// Waits for the end.
 #[track_caller]
-pub fn ended(client: &Client, call: &str) -> Value {
+pub(crate) fn ended(client: &Client, call: &str) -> Value {
     wait(client, call, |task| task["isCompleted"] == true)
 }
 
 /// Waits for an end without an error.
 #[track_caller]
-pub fn succeeded(client: &Client, call: &str) -> Value {
+pub(crate) fn succeeded(client: &Client, call: &str) -> Value {
     let task = ended(client, call);
     let found = (&task["progress"], &task["status"], &task["error"]);
     assert_eq!(found, (&json!(100), &json!(2), &json!("")), "{task}");
@@ -162,7 +162,7 @@ pub fn succeeded(client: &Client, call: &str) -> Value {
 
 /// Makes a backup, and gives its id.
 #[track_caller]
-pub fn backed_up(client: &Client, body: &Value) -> String {
+pub(crate) fn backed_up(client: &Client, body: &Value) -> String {
     let begun = post(client, "startbackup", body);
     let end = succeeded(client, "getbackupprogress");
     assert_eq!((&end["taskId"], &end["backupProgressEnum"], &end["link"]), (&begun["taskId"], &json!(0), &json!("")));
@@ -170,7 +170,7 @@ pub fn backed_up(client: &Client, body: &Value) -> String {
 }
 
 /// Ids and names of the history, newest first.
-pub fn history(client: &Client) -> Vec<(String, String)> {
+pub(crate) fn history(client: &Client) -> Vec<(String, String)> {
     let listed = get(client, "getbackuphistory");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let listed = listed.as_array().expect("a list").iter();
@@ -178,12 +178,12 @@ pub fn history(client: &Client) -> Vec<(String, String)> {
 }
 
 /// How many rows a table of the target has.
-pub fn rows(sandbox: &Sandbox, table: &str) -> String {
+pub(crate) fn rows(sandbox: &Sandbox, table: &str) -> String {
     sandbox.query("live.sqlite", &format!("SELECT count(*) FROM {table}"))
 }
 
 /// Files of a folder whose names end so.
-pub fn files(folder: &Path, ending: &str) -> usize {
+pub(crate) fn files(folder: &Path, ending: &str) -> usize {
     let entries = std::fs::read_dir(folder).expect("a folder").flatten();
     entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(ending)).count()
 }

@@ -16,7 +16,12 @@ fn done(client: &Client, path: &str, body: &Value) -> Value {
 
 fn ids(client: &Client, backup: &str) -> Vec<u64> {
     let document = client.get(&format!("/v1/repositories/box/backups/{backup}")).expect(200).json();
-    document["snapshots"].as_array().expect("a list").iter().map(|snapshot| snapshot["id"].as_u64().unwrap()).collect()
+    document["snapshots"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|snapshot| snapshot["id"].as_u64().expect("a number"))
+        .collect()
 }
 
 #[test]

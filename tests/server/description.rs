@@ -80,10 +80,7 @@ fn check_references(document: &Value, at: &Value) {
 
 #[test]
 fn the_server_does_what_it_says() {
-    let Some(python) = std::env::var_os("REINSTATE_TEST_PYTHON") else {
-        println!("skipped: tests/run names the Python that has schemathesis in REINSTATE_TEST_PYTHON");
-        return;
-    };
+    let Some(python) = crate::support::python() else { return };
     let server = Server::demo();
     std::fs::write(server.sandbox.path("schemathesis.toml"), CONFIG).expect("written");
     let mut command = Command::new(python);

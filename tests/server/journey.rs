@@ -78,7 +78,7 @@ fn check_events(sent: &[Sent], steps: usize) {
     let last = sent.last().expect("an end");
     assert_eq!((last.event.as_str(), &last.data["state"]), ("end", &json!("succeeded")), "{sent:#?}");
     let numbers: Vec<u64> =
-        sent.iter().filter(|sent| !sent.id.is_empty()).map(|sent| sent.id.parse().unwrap()).collect();
+        sent.iter().filter(|sent| !sent.id.is_empty()).map(|sent| sent.id.parse().expect("a number")).collect();
     assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
     let staged = sent.iter().filter(|sent| sent.event == "object" && sent.data["state"] == "staged");
     assert_eq!(staged.count(), steps);

@@ -12,8 +12,7 @@ fn nobody_does_anything_without_identity() {
     let document = server.nobody().get("/v1/openapi.json").expect(200).json();
     for who in [server.nobody(), server.bearer("rst_wrong"), server.bearer(""), server.basic("admin", "wrong")] {
         for (path, item) in document["paths"].as_object().expect("paths") {
-            let path =
-                path.replace("{repository}", "demo").replace("{backup}", "nightly").replace('{', "").replace('}', "");
+            let path = path.replace("{repository}", "demo").replace("{backup}", "nightly").replace(['{', '}'], "");
             for (method, operation) in item.as_object().expect("operations") {
                 let open = operation["security"] == json!([]);
                 let method = method.to_uppercase().parse().expect("a method");

@@ -97,7 +97,6 @@ fn every_job_ends_once_as_if_nothing_had_happened() {
         };
         jobs.insert(id.clone(), job);
     }
-    println!("{} jobs, {KILLS} kills: {:?}", jobs.len(), since.elapsed());
     let listed = root.get("/v1/jobs?limit=1000").expect(200).json();
     assert_eq!(listed["jobs"].as_array().map(Vec::len), Some(starts.len()), "each start is one job");
     assert_eq!(jobs.len(), starts.len());

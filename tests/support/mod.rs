@@ -222,6 +222,17 @@ fn rows(connection: &rusqlite::Connection, query: &str) -> Vec<Vec<String>> {
     all
 }
 
+/// The Python that `tests/run` gives the real clients and a browser's driver; none where tests are run by themselves, never in CI.
+#[allow(clippy::print_stdout, reason = "Shown with --nocapture")]
+pub fn python() -> Option<String> {
+    let python = std::env::var("REINSTATE_TEST_PYTHON").ok();
+    if python.is_none() {
+        assert!(std::env::var_os("CI").is_none(), "tests/run names it in REINSTATE_TEST_PYTHON");
+        println!("Left out: REINSTATE_TEST_PYTHON names no Python");
+    }
+    python
+}
+
 /// Writes a file of a folder that is packed.
 pub fn write_file(folder: &Path, name: &str, text: &str) {
     let path = folder.join(name);

@@ -201,6 +201,7 @@ impl Server {
 }
 
 impl Drop for Server {
+    #[allow(clippy::print_stdout, reason = "Shown where a test has failed")]
     fn drop(&mut self) {
         self.kill();
         if std::thread::panicking() {

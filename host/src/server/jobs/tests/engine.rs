@@ -195,12 +195,7 @@ async fn the_newest_snapshot_stays_the_one_that_was_begun_with() {
     let made = submit(&jobs, scene.snapshot()).await;
     jobs.wait(&made.id).await.unwrap();
     let newest = ArchiveAt::Snapshot { repository: "box".to_owned(), backup: "shop".to_owned(), snapshot: None };
-    let task = RestoreTask {
-        archive: newest,
-        target: "live".to_owned(),
-        options: Box::default(),
-        plan: None,
-    };
+    let task = RestoreTask { archive: newest, target: "live".to_owned(), options: Box::default(), plan: None };
     scene.gate.close();
     let job = submit(&jobs, Task::Restore(task)).await;
     scene.gate.reached().await;
