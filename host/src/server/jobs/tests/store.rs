@@ -167,7 +167,7 @@ fn a_plan_is_kept_beside_its_job() {
     let scene = Scene::new();
     let store = scene.store();
     let plan = Arc::new(serde_json::json!({"steps": ["much"]}));
-    let mut planned = job(scene.snapshot(), State::Queued);
+    let mut planned = job(scene.restore("shop.tar"), State::Queued);
     let Task::Restore(task) = &mut planned.task else { panic!("a restore") };
     task.plan = Some(Arc::clone(&plan));
     store.add(&planned, None).unwrap();
