@@ -43,7 +43,7 @@ fn every_command_answers_with_one_json_value() {
     sandbox.json(&["discard", job, "--into", &into]).expect(0).json();
     sandbox.json(&["backup", "create", "--from", &into, "-o", "b.tar"]).expect(0).json();
     let plugins = sandbox.json(&["plugin", "list"]).expect(0).json();
-    assert_eq!(plugins.as_array().expect("a list").len(), 6);
+    assert_eq!(plugins.as_array().expect("a list").len(), 7);
     sandbox.json(&["completions", "bash"]).expect(0).json();
 }
 
