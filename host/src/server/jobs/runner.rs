@@ -101,12 +101,12 @@ async fn restore(
         let (places, mut task, id) = (Arc::clone(places), task.clone(), job.id.clone());
         let recorder = Arc::clone(recorder);
         blocking(move || {
-            let known = places.target(&task.target)?.jobs()?.into_iter().find(|record| record.job == id);
             if let Some(newest) = places.newest(&task.archive) {
                 // Whoever goes on with it reads the same one, whatever is newest then.
                 recorder.pin(&newest)?;
                 task.archive = newest;
             }
+            let known = places.target(&task.target)?.jobs()?.into_iter().find(|record| record.job == id);
             Ok((known, places.restore(&task)))
         })
         .await
