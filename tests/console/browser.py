@@ -118,7 +118,7 @@ class Look:
         self.heading(title)
 
     def heading(self, title):
-        expect(self.page.get_by_role("heading", level=1, name=title)).to_be_visible()
+        expect(self.page.get_by_role("heading", level=1, name=title, exact=True)).to_be_visible()
 
     def button(self, name):
         return self.page.get_by_role("button", name=name, exact=True)

@@ -116,13 +116,16 @@ fn who_finds_no_place_waits_for_one() {
 
 #[test]
 fn what_is_too_large_is_refused() {
-    let server = Server::in_sandbox(sandbox(&SIZES[..1]), &config("[limits]\nbody_bytes = 1000\narchive_bytes = 5000"));
+    let limits = "[limits]\nbody_bytes = 1000\nplan_bytes = 2000\narchive_bytes = 5000";
+    let server = Server::in_sandbox(sandbox(&SIZES[..1]), &config(limits));
     let ana = server.bearer("ana");
     let json = [("content-type", "application/json")];
-    for (path, bytes) in [("/v1/plans", 1001), ("/v1/restores", 100_000), ("/v1/uploads", 5001)] {
+    for (path, bytes) in [("/v1/plans", 1001), ("/v1/restores", 2001), ("/v1/uploads", 5001)] {
         ana.request(Method::POST, path, &json, vec![b' '; bytes]).problem(413, "request.too_large");
     }
     ana.request(Method::POST, "/v1/uploads", &[], vec![0; 5000]).expect(201);
+    // It may bring a plan, which may be longer than anything else; this one is none.
+    ana.request(Method::POST, "/v1/restores", &json, vec![b' '; 2000]).problem(400, "usage");
     // Without a length nobody knows before.
     for (path, piece, pieces) in [("/v1/plans", 600, 2), ("/v1/uploads", 2000, 3)] {
         let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ana\r\nConnection: close\r\n");

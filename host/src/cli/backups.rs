@@ -6,6 +6,7 @@ use clap::ValueEnum as _;
 use serde_json::json;
 
 use crate::backup::Watch;
+use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::repository::{Alteration, BackupDocument, BackupType, Change, NewSnapshot, Repository, Stored, Summary};
 use crate::snapshot::{self, FileOptions};
@@ -80,7 +81,7 @@ pub(super) fn backup(command: BackupCommand, json: bool) -> Result<u8> {
         BackupCommand::Verify { backup, repositories } => verify(&backup, &repositories, json),
         BackupCommand::Merge { backup, comment, dry_run, repositories } => {
             let named = Named::from(backup.as_str());
-            let stored = opened(&named, &repositories)?.merge(named.whole()?, &comment, dry_run)?;
+            let stored = opened(&named, &repositories)?.merge(named.whole()?, &comment, dry_run, &Cancel::default())?;
             stored_answer(&backup, &stored, dry_run, json);
             Ok(0)
         }
@@ -302,7 +303,7 @@ fn show_backup(backup: &BackupDocument) {
 fn verify(text: &str, repositories: &RepositoryArgs, json: bool) -> Result<u8> {
     let named = Named::from(text);
     let which = named.id.map(|_| named.id()).transpose()?;
-    let verified = opened(&named, repositories)?.verify(named.one()?, which)?;
+    let verified = opened(&named, repositories)?.verify(named.one()?, which, &Cancel::default())?;
     let wrong = verified.snapshots.iter().filter(|snapshot| !snapshot.errors.is_empty()).count();
     if json {
         value(&verified);

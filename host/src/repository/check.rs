@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use bytes::Bytes;
 use serde::Serialize;
 
+use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 
 use super::manifest::LIMIT;
@@ -40,8 +41,8 @@ type Known = HashMap<(Pack, u64), Option<Error>>;
 
 impl Repository {
     /// Reads the snapshots of a backup: that of the id, the newest, or all without one. Every chunk is read once, however many snapshots share
-    /// it. What is wrong is in the answer; an error means that it could not be found out.
-    pub fn verify(&self, name: &str, id: Option<Option<u64>>) -> Result<Verified> {
+    /// it. What is wrong is in the answer; an error means that it could not be found out, or that it was cancelled.
+    pub fn verify(&self, name: &str, id: Option<Option<u64>>, cancel: &Cancel) -> Result<Verified> {
         let document = self.backup(name)?;
         let wanted: Vec<Summary> = match id {
             None => document.snapshots.clone(),
@@ -51,12 +52,18 @@ impl Repository {
         let mut snapshots = Vec::new();
         for summary in wanted {
             let id = summary.id;
-            snapshots.push(SnapshotErrors { id, errors: self.check(&document, summary, &mut known)? });
+            snapshots.push(SnapshotErrors { id, errors: self.check(&document, summary, &mut known, cancel)? });
         }
         Ok(Verified { backup_name: document.name, snapshots })
     }
 
-    fn check(&self, document: &BackupDocument, summary: Summary, known: &mut Known) -> Result<Vec<Error>> {
+    fn check(
+        &self,
+        document: &BackupDocument,
+        summary: Summary,
+        known: &mut Known,
+        cancel: &Cancel,
+    ) -> Result<Vec<Error>> {
         let name = &document.name;
         let (id, stated, packs) = (summary.id, summary.manifest.clone(), summary.packs.clone());
         let opened = Snapshot::of(&self.store, name, summary, LIMIT);
@@ -87,7 +94,7 @@ impl Repository {
             }
         }
         let chunks: Vec<Chunk> = snapshot.table()?.chunks().copied().collect();
-        check_chunks(&self.store, name, &chunks, known)?;
+        check_chunks(&self.store, name, &chunks, known, cancel)?;
         let mut wrong: Vec<&Error> = Vec::new();
         for chunk in &chunks {
             if let Some(Some(error)) = known.get(&(chunk.pack, chunk.offset))
@@ -112,12 +119,12 @@ fn tolerated(error: Error) -> Result<Error> {
 /// Fails unless all chunks are what they should be.
 pub(super) fn read_back(store: &Store, backup: &str, chunks: Vec<Chunk>) -> Result<()> {
     let mut known = Known::new();
-    check_chunks(store, backup, &chunks, &mut known)?;
+    check_chunks(store, backup, &chunks, &mut known, &Cancel::default())?;
     known.into_values().flatten().next().map_or(Ok(()), Err)
 }
 
 /// Reads the chunks that are not known yet.
-fn check_chunks(store: &Store, backup: &str, chunks: &[Chunk], known: &mut Known) -> Result<()> {
+fn check_chunks(store: &Store, backup: &str, chunks: &[Chunk], known: &mut Known, cancel: &Cancel) -> Result<()> {
     // In the order in which they lie, each once.
     let places: BTreeMap<(Pack, u64), Chunk> = chunks
         .iter()
@@ -125,7 +132,7 @@ fn check_chunks(store: &Store, backup: &str, chunks: &[Chunk], known: &mut Known
         .filter(|(place, _)| !known.contains_key(place))
         .collect();
     let ordered: Vec<Chunk> = places.into_values().collect();
-    each_segment(store, backup, &ordered, |segment, bytes| {
+    each_segment(store, backup, &ordered, cancel, |segment, bytes| {
         let outcome = match bytes {
             Ok(bytes) => Ok(bytes),
             Err(error) => Err(tolerated(error)?),
@@ -141,11 +148,12 @@ fn check_chunks(store: &Store, backup: &str, chunks: &[Chunk], known: &mut Known
     })
 }
 
-/// Reads chunks by segments, some ahead.
+/// Reads chunks by segments, some ahead, until it is cancelled.
 pub(super) fn each_segment(
     store: &Store,
     backup: &str,
     chunks: &[Chunk],
+    cancel: &Cancel,
     mut take: impl FnMut(&Segment, Result<Bytes>) -> Result<()>,
 ) -> Result<()> {
     let mut planned = segments(chunks);
@@ -158,6 +166,7 @@ pub(super) fn each_segment(
             started.push_back((segment, pending));
         }
         let Some((segment, pending)) = started.pop_front() else { return Ok(()) };
+        cancel.check()?;
         take(&segment, pending.wait())?;
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::cancel::Cancel;
 use crate::error::Result;
 
 use super::check::{check_chunk, each_segment};
@@ -17,8 +18,8 @@ use super::{Repository, check_name};
 
 impl Repository {
     /// Writes the newest snapshot once more as a full one, of a new id, and removes all others. Frames are copied as they are, each
-    /// compared with its digest on the way. With `dry_run` nothing is written.
-    pub fn merge(&self, name: &str, comment: &str, dry_run: bool) -> Result<Stored> {
+    /// compared with its digest on the way. With `dry_run` nothing is written; cancelled, nothing that is seen.
+    pub fn merge(&self, name: &str, comment: &str, dry_run: bool, cancel: &Cancel) -> Result<Stored> {
         check_name(name)?;
         let lock = if dry_run { None } else { Some(Lock::take(&self.store, name)?) };
         let found = self.read(name)?.ok_or_else(|| self.no_backup(name))?;
@@ -33,16 +34,16 @@ impl Repository {
         let draft = Draft::merged(self, found, lock, comment);
         let manifest = with_id(snapshot.manifest(), draft.id)?;
         let mut writer = SnapshotWriter::new(draft, HashMap::new())?;
-        self.copy(name, &snapshot, &mut writer)?;
+        self.copy(name, &snapshot, &mut writer, cancel)?;
         writer.finish(&manifest, &created, sums)
     }
 
     /// Copies each chunk once, and names them for each payload.
-    fn copy(&self, name: &str, snapshot: &Snapshot, writer: &mut SnapshotWriter) -> Result<()> {
+    fn copy(&self, name: &str, snapshot: &Snapshot, writer: &mut SnapshotWriter, cancel: &Cancel) -> Result<()> {
         let table = snapshot.table()?;
         let mut seen = HashSet::new();
         let once: Vec<Chunk> = table.chunks().filter(|chunk| seen.insert(chunk.digest)).copied().collect();
-        each_segment(&self.store, name, &once, |segment, bytes| {
+        each_segment(&self.store, name, &once, cancel, |segment, bytes| {
             let bytes = bytes?;
             for chunk in &segment.chunks {
                 check_chunk(&self.store, name, segment, chunk, &bytes)?;

@@ -9,6 +9,8 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use serde_json::json;
 
+use crate::cancel::Cancel;
+
 use super::store::Store;
 use super::writer::Sums;
 use super::*;
@@ -170,7 +172,7 @@ fn step(repository: &Repository, random: &mut Random, model: &mut Model, state: 
         8 if !is_empty => {
             let newest = model.snapshots.pop().unwrap();
             model.snapshots.clear();
-            repository.merge("shop", "", false).unwrap();
+            repository.merge("shop", "", false, &Cancel::default()).unwrap();
             model.push(Full, &newest.2);
         }
         9 => {
@@ -197,7 +199,7 @@ fn random_chains_keep_what_the_model_keeps() {
             no_orphans(&repository);
         }
         if !model.snapshots.is_empty() {
-            let verified = repository.verify("shop", None).unwrap();
+            let verified = repository.verify("shop", None, &Cancel::default()).unwrap();
             assert!(verified.snapshots.iter().all(|snapshot| snapshot.errors.is_empty()), "{verified:?}");
         }
     }
@@ -234,7 +236,7 @@ const OPERATIONS: [(&str, Operation); 8] = [
         create(repository, &NewSnapshot { recreate: true, ..new(BackupType::Full) }, state).map(drop)
     }),
     ("purge", |repository, _| repository.purge("shop", 1, false).map(drop)),
-    ("merge", |repository, _| repository.merge("shop", "", false).map(drop)),
+    ("merge", |repository, _| repository.merge("shop", "", false, &Cancel::default()).map(drop)),
     ("drop", |repository, _| repository.drop_backups("shop", false, false, false).map(drop)),
     ("checked", |repository, state| {
         let wanted = NewSnapshot { checksum: Some(true), ..new(BackupType::Incremental) };
@@ -321,12 +323,26 @@ fn dry_runs_write_nothing() {
     let stored = create(&repository, &wanted, &state).unwrap();
     assert!((9000..12_000).contains(&stored.snapshot.stored_bytes), "{stored:?}");
     create(&repository, &NewSnapshot { recreate: true, dry_run: true, ..new(BackupType::Full) }, &state).unwrap();
-    assert_eq!(repository.merge("shop", "", true).unwrap().removed, [1, 2, 3]);
+    assert_eq!(repository.merge("shop", "", true, &Cancel::default()).unwrap().removed, [1, 2, 3]);
     assert_eq!(repository.purge("shop", 3, true).unwrap().removed, [3]);
     assert_eq!(repository.drop_backups("shop", false, false, true).unwrap().len(), 1);
     let change = Alteration { max_incremental_backups_to_keep: Some(0), ..Alteration::default() };
     assert_eq!(repository.alter("shop", &change, true).unwrap().removed, [2, 3]);
     assert_eq!(files(), before);
+}
+
+#[test]
+fn what_is_cancelled_leaves_the_backup_as_it_was() {
+    let (repository, _) = chain();
+    let before = serde_json::to_value(repository.backup("shop").unwrap()).unwrap();
+    let cancel = Cancel::default();
+    cancel.cancel();
+    assert_eq!(repository.verify("shop", None, &cancel).unwrap_err().code(), "restore.cancelled");
+    assert_eq!(repository.merge("shop", "", false, &cancel).unwrap_err().code(), "restore.cancelled");
+    assert_eq!(serde_json::to_value(repository.backup("shop").unwrap()).unwrap(), before);
+    let verified = repository.verify("shop", None, &Cancel::default()).unwrap();
+    assert!(verified.snapshots.iter().all(|snapshot| snapshot.errors.is_empty()), "{verified:?}");
+    repository.merge("shop", "", false, &Cancel::default()).unwrap();
 }
 
 #[test]
@@ -338,14 +354,14 @@ fn damage_is_found_and_named() {
     let at = bytes.len() / 2;
     bytes[at] ^= 1;
     repository.store.put(path, bytes).unwrap();
-    let verified = repository.verify("shop", None).unwrap();
+    let verified = repository.verify("shop", None, &Cancel::default()).unwrap();
     let damaged =
         |at: usize| verified.snapshots[at].errors.iter().any(|error| error.to_string().contains("1/pack-000002"));
     assert!(damaged(0), "{verified:?}");
     let shared: usize = (0..3).filter(|at| damaged(*at)).count();
     assert!(shared >= 2, "those that share it are damaged, too: {verified:?}");
     repository.store.remove(vec!["shop/2/chunks.json.zst".to_owned()]).unwrap();
-    let verified = repository.verify("shop", Some(Some(2))).unwrap();
+    let verified = repository.verify("shop", Some(Some(2)), &Cancel::default()).unwrap();
     assert!(verified.snapshots[0].errors[0].to_string().contains("2/chunks.json.zst"), "{verified:?}");
 }
 

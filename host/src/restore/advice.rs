@@ -54,7 +54,7 @@ pub(super) fn refused(plan: &Plan) -> Error {
 /// The error of one object that is left out while the job goes on.
 pub(super) fn object_failed(error: Error, plan: &Plan) -> Error {
     let next = only_this(&error, plan);
-    error.state("The target holds the other objects; what it held under this name is unchanged").next(next)
+    error.state("What the target held under this name is unchanged; the restore went on without it").next(next)
 }
 
 /// The error that ended a job before its switch.

@@ -87,6 +87,8 @@ pub struct Limits {
     pub idle_seconds: u64,
     /// Bytes of a request's body; archives have a limit of their own.
     pub body_bytes: usize,
+    /// Bytes of a request that brings a plan.
+    pub plan_bytes: usize,
     /// Bytes of an archive that is uploaded.
     pub archive_bytes: u64,
     /// Requests a second of one user; as many may come at once.
@@ -101,6 +103,7 @@ impl Default for Limits {
             connections: 1024,
             idle_seconds: 30,
             body_bytes: 8 << 20,
+            plan_bytes: 64 << 20,
             archive_bytes: 1 << 40,
             requests_per_second: 5000,
             sign_ins_per_minute: 20,
@@ -116,11 +119,13 @@ pub struct Jobs {
     pub width: usize,
     /// Jobs of up to so many bytes are short ones; long ones never take the last place.
     pub short_bytes: u64,
+    /// For how many days an ended job is kept; for ever when absent.
+    pub keep_days: Option<u32>,
 }
 
 impl Default for Jobs {
     fn default() -> Self {
-        Self { width: 4, short_bytes: 256 << 20 }
+        Self { width: 4, short_bytes: 256 << 20, keep_days: None }
     }
 }
 

@@ -482,8 +482,11 @@ fn again(store: &Store, job: &mut Job) -> Result<()> {
     if let Some(last) = job.stages.last_mut().filter(|last| last.state == "running") {
         "waiting".clone_into(&mut last.state);
     }
+    let mut objects = store.objects(&job.id, 0, u32::MAX)?;
+    objects.retain(|object| object.state == "running");
+    objects.iter_mut().for_each(|object| "stopped".clone_into(&mut object.state));
     let log = vec![log("warning", "The server was ended while the job ran; it goes on")];
-    store.write(job, &Changes { log, ..Changes::default() }, None).map(drop)
+    store.write(job, &Changes { objects, log, ..Changes::default() }, None).map(drop)
 }
 
 fn candidate(job: &Job, size: Option<u64>) -> Candidate {

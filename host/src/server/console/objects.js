@@ -6,7 +6,7 @@ import { graph, MOST } from "./graph.js";
 import { button, section, state } from "./parts.js";
 import { table } from "./table.js";
 
-/** `{node, set(object), update(running)}`; of a job that does not run no object does. */
+/** `{node, set(object), update()}`. */
 export function objectsOf() {
   const known = new Map();
   const drawn = graph();
@@ -29,10 +29,9 @@ export function objectsOf() {
     ],
   });
   let asGraph = true;
-  let running = true;
   const toggle = button("As a list", () => {
     asGraph = !asGraph;
-    update(running);
+    update();
   }, { class: "plain" });
   const node = section("Objects", toggle, drawn.node, list.node);
   node.classList.add("objects");
@@ -44,9 +43,8 @@ export function objectsOf() {
     return names.length > 3 ? `${visible(names.slice(0, 3).join(", "))} and ${count(names.length - 3)} more` : visible(names.join(", "));
   }
 
-  function update(runs) {
-    running = runs;
-    const all = [...known.values()].sort((a, b) => a.step - b.step).map((object) => (!runs && object.state === "running" ? { ...object, state: "stopped" } : object));
+  function update() {
+    const all = [...known.values()].sort((a, b) => a.step - b.step);
     const small = all.length <= MOST;
     node.hidden = all.length === 0;
     toggle.hidden = !small;

@@ -289,7 +289,7 @@ pub(crate) struct JobObject {
     pub(crate) name: String,
     /// What is done: `create`, `replace`, `rename`, …
     pub(crate) action: String,
-    /// `waiting`, `running`, `staged` or `failed`.
+    /// `waiting`, `running`, `stopped` (with its job, before it was done), `staged` or `failed`.
     pub(crate) state: String,
     /// Steps that must be done before.
     pub(crate) after: Vec<u32>,

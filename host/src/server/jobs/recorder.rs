@@ -291,11 +291,22 @@ impl Recorder {
         written.map(drop)
     }
 
+    /// No object runs without its job.
+    fn stop_objects(&self) {
+        let mut pending = self.pending();
+        let Pending { objects, dirty, .. } = &mut *pending;
+        for (at, object) in objects.iter_mut().enumerate().filter(|(_, object)| object.state == "running") {
+            "stopped".clone_into(&mut object.state);
+            dirty.insert(at);
+        }
+    }
+
     /// Writes how the run ended. May be called again where it fails.
     pub(super) async fn end(self: &Arc<Self>, end: &runner::End) -> Result<()> {
         let (recorder, end) = (Arc::clone(self), end.clone());
         crate::server::blocking(move || {
             let now = Timestamp::now().to_string();
+            recorder.stop_objects();
             // Its end and its report are there together, or neither is.
             recorder.write(|job| end.apply(job, &now), end.report.as_deref())
         })

@@ -242,7 +242,7 @@ fn done(places: &Places, task: &Task, watch: &BackupWatch, since: Option<&str>) 
         Task::Restore(_) => Err(Error::new("host.internal", "A restore is no work of this sort")),
         Task::Backup(task) => backup(places, task, watch, since),
         Task::Verify { repository, backup, snapshot } => {
-            let found = places.repository(repository)?.verify(backup, snapshot.map(Some))?;
+            let found = places.repository(repository)?.verify(backup, snapshot.map(Some), &watch.cancel)?;
             Ok(End::succeeded(&found))
         }
         Task::Merge { repository, backup, comment } => {
@@ -250,7 +250,7 @@ fn done(places: &Places, task: &Task, watch: &BackupWatch, since: Option<&str>) 
             if let Some(made) = since.and_then(|_| merged(&into, backup)) {
                 return Ok(End::succeeded(&made));
             }
-            Ok(End::succeeded(&into.merge(backup, comment, false)?))
+            Ok(End::succeeded(&into.merge(backup, comment, false, &watch.cancel)?))
         }
     }
 }

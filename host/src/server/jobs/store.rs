@@ -202,6 +202,20 @@ impl Store {
         Ok(u64::try_from(seq).unwrap_or_default())
     }
 
+    /// Forgets jobs that had ended by then, RFC 3339, with everything that was kept of them; answers how many.
+    pub(crate) fn forget_jobs(&self, ended: &str) -> Result<usize> {
+        let old = "state NOT IN ('queued', 'running', 'paused', 'interrupted') AND json_extract(job, '$.ended') < ?1";
+        let mut writer = self.writer();
+        let work = writer.transaction().map_err(failed)?;
+        for (table, column) in [("objects", "number"), ("log", "number"), ("keys", "id")] {
+            let sql = format!("DELETE FROM {table} WHERE job IN (SELECT {column} FROM jobs WHERE {old})");
+            work.execute(&sql, [ended]).map_err(failed)?;
+        }
+        let forgotten = work.execute(&format!("DELETE FROM jobs WHERE {old}"), [ended]).map_err(failed)?;
+        work.commit().map_err(failed)?;
+        Ok(forgotten)
+    }
+
     /// Adds lines to the log of a job, whatever becomes of the job meanwhile; answers the job's last number.
     pub(crate) fn log(&self, id: &str, lines: &[LogEntry]) -> Result<u64> {
         let mut writer = self.writer();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::plan::request;
 use crate::repository::{Alteration, BackupDocument, Change, Repository};
@@ -127,7 +128,7 @@ async fn merge(call: &mut Call, repository: String, name: String, comment: Strin
     let backup = name.clone();
     if dry_run {
         let work = move |repository: &Repository| {
-            let stored = repository.merge(&backup, &comment, true)?;
+            let stored = repository.merge(&backup, &comment, true, &Cancel::default())?;
             Ok(merged(&backup, None, &serde_json::to_value(&stored).unwrap_or_default()))
         };
         return direct(call, repository, work).await;

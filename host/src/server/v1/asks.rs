@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
 use crate::server::Server;
+use crate::server::config::Limits;
 use crate::server::problem::Problem;
 
 /// The header by which a start is recognised when it comes again.
@@ -31,18 +32,28 @@ pub(super) struct Sent<T> {
     pub(super) digest: String,
 }
 
+/// What a body of JSON may be.
+pub(super) trait Content: DeserializeOwned {
+    /// Its most bytes.
+    fn most(limits: &Limits) -> usize {
+        limits.body_bytes
+    }
+}
+
 /// A body that says nothing: none at all, or `{}`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Nothing {}
 
-impl<T: DeserializeOwned> FromRequest<Arc<Server>> for Sent<T> {
+impl Content for Nothing {}
+
+impl<T: Content> FromRequest<Arc<Server>> for Sent<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, server: &Arc<Server>) -> std::result::Result<Self, Problem> {
         let limits = &server.config.limits;
         let (parts, body) = request.into_parts();
-        let mut pieces = Pieces::new(&parts.headers, body, limits.body_bytes as u64, limits.idle_seconds)?;
+        let mut pieces = Pieces::new(&parts.headers, body, T::most(limits) as u64, limits.idle_seconds)?;
         let mut bytes = Vec::new();
         while let Some(piece) = pieces.next().await? {
             bytes.extend_from_slice(&piece);

@@ -24,7 +24,7 @@ use crate::server::problem::Answer;
 use crate::server::{Server, blocking};
 use crate::snapshot;
 
-use super::asks::{Asks, At, Dry, Key, Sent};
+use super::asks::{Asks, At, Content, Dry, Key, Sent};
 use super::restores::check_priority;
 use super::starting::{Start, find};
 
@@ -105,6 +105,8 @@ pub(super) struct Alter {
     /// Say what would be done, and do nothing.
     dry_run: bool,
 }
+
+impl Content for Alter {}
 
 /// Changes a backup's settings
 #[utoipa::path(
@@ -205,6 +207,8 @@ pub(super) struct Verify {
     snapshot: Option<u64>,
 }
 
+impl Content for Verify {}
+
 /// Starts to read all chunks of a backup's snapshots and to compare them with their digests
 #[utoipa::path(
     post,
@@ -241,6 +245,8 @@ pub(super) struct Merge {
     /// What is said about the one that is made.
     comment: String,
 }
+
+impl Content for Merge {}
 
 /// Starts to make one full snapshot out of all that a backup has
 #[utoipa::path(
@@ -323,6 +329,8 @@ pub(super) struct NewBackup {
     #[schema(minimum = -100, maximum = 100)]
     priority: i32,
 }
+
+impl Content for NewBackup {}
 
 fn full() -> BackupType {
     BackupType::Full

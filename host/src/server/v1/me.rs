@@ -18,7 +18,7 @@ use crate::server::problem::Answer;
 use crate::server::{Server, blocking};
 
 use super::DONE;
-use super::asks::{At, Sent};
+use super::asks::{At, Content, Sent};
 
 /// The longest that a token may last: ten years.
 const LONGEST: u32 = 315_360_000;
@@ -55,6 +55,8 @@ pub(super) struct NewToken {
     #[schema(minimum = 1, maximum = 315_360_000)]
     expires_in_seconds: Option<u32>,
 }
+
+impl Content for NewToken {}
 
 impl NewToken {
     fn expires(&self) -> Result<Option<Timestamp>> {

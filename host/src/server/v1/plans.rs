@@ -14,7 +14,7 @@ use crate::server::jobs::RestoreTask;
 use crate::server::problem::Answer;
 use crate::server::{Server, blocking};
 
-use super::asks::Sent;
+use super::asks::{Content, Sent};
 use super::restores::{Archive, checked};
 use super::starting::check_archive;
 
@@ -30,6 +30,8 @@ pub(super) struct NewPlan {
     #[serde(default)]
     options: Option<Options>,
 }
+
+impl Content for NewPlan {}
 
 /// Says what a restore would do, and writes nothing: what keeps it from starting is among the findings
 #[utoipa::path(post, path = "/v1/plans", tag = "restores", request_body = NewPlan, responses((status = 200, description = "The plan", body = Plan)))]

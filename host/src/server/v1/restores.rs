@@ -13,12 +13,12 @@ use crate::plan::{Options, Plan};
 use crate::repository::check_name;
 use crate::server::Server;
 use crate::server::auth::Asker;
-use crate::server::config::Role;
+use crate::server::config::{Limits, Role};
 use crate::server::identity::Identity;
 use crate::server::jobs::{ArchiveAt, Job, RestoreTask, Task};
 use crate::server::problem::Answer;
 
-use super::asks::{Key, Sent};
+use super::asks::{Content, Key, Sent};
 use super::starting::Start;
 
 /// How far a job can be moved to the front or to the back.
@@ -106,6 +106,13 @@ pub(super) struct NewRestore {
     #[serde(default)]
     #[schema(minimum = -100, maximum = 100)]
     priority: i32,
+}
+
+impl Content for NewRestore {
+    fn most(limits: &Limits) -> usize {
+        // A plan has a step for every object, and there may be many.
+        limits.plan_bytes
+    }
 }
 
 impl NewRestore {

@@ -10,6 +10,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
@@ -202,6 +203,10 @@ pub(super) async fn keep_tidy(server: Arc<Server>) {
         // What cannot be removed now is tried again.
         let _ = blocking(move || {
             tidied.identities.tidy();
+            if let Some(days) = tidied.config.jobs.keep_days {
+                let since = Timestamp::now() - SignedDuration::from_hours(24 * i64::from(days));
+                tidied.jobs.store().forget_jobs(&since.to_string())?;
+            }
             tidy(&tidied.places, tidied.jobs.store())
         })
         .await;

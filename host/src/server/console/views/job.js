@@ -94,7 +94,7 @@ function drawer(view, signal) {
       drawn = standing;
       drawConnection(view);
       view.way.update(view.job, view.connected, view.lostAt);
-      view.objects.update(view.job.state === "running");
+      view.objects.update();
     });
   };
 }

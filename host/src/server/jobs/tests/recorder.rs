@@ -96,6 +96,7 @@ async fn figures_never_go_back() {
     drop(recorder);
     // Its process is killed; the target had committed one part more than was written down.
     let recorder = runs.begin_anew().await;
+    assert_eq!(runs.objects(), [("staged".to_owned(), 4), ("stopped".to_owned(), 3)]);
     recorder.plan_again(&plan);
     recorder.save().await.unwrap();
     assert_eq!(runs.objects(), [("staged".to_owned(), 4), ("waiting".to_owned(), 3)], "objects stand where they stood");
@@ -133,7 +134,8 @@ async fn failures_are_counted_and_told() {
     recorder.plan(&Sample::of(&["table main.a", "table main.b"]).plan());
     let error = Error::new("archive.checksum_mismatch", "Entry 1 is damaged");
     let failed = Event::ObjectFailed { object: name("table main.a"), error: error.clone() };
-    runs.tell(&recorder, &[started(0), failed, staged("table main.b", 1)]).await;
+    let begun = Event::ObjectStarted { object: name("table main.b") };
+    runs.tell(&recorder, &[started(0), failed, begun]).await;
     let end = runner::End { state: State::Interrupted, report: None, error: Some(error) };
     recorder.end(&end).await.unwrap();
     let job = runs.live.job();
@@ -146,6 +148,7 @@ async fn failures_are_counted_and_told() {
         (&*object.state, &object.error.as_ref().unwrap()["code"]),
         ("failed", &"archive.checksum_mismatch".into())
     );
+    assert_eq!(runs.objects()[1].0, "stopped", "nothing runs without its job");
 }
 
 #[tokio::test]

@@ -57,6 +57,31 @@ fn a_key_stands_for_one_job_of_one_operator() {
 }
 
 #[test]
+fn old_jobs_are_forgotten_whole() {
+    let scene = Scene::new();
+    let store = scene.store();
+    let ended = |year: u32, state: State| {
+        let ended = (state == State::Succeeded).then(|| format!("{year}-01-01T00:00:00.5Z"));
+        let job = Job { ended, ..job(scene.snapshot(), state) };
+        let key = StartKey { key: format!("k{year}"), request: "digest".to_owned() };
+        store.add(&job, Some(&key)).unwrap();
+        let changes = Changes { objects: vec![object(1)], log: lines(&["a"]), anew: false };
+        store.write(&job, &changes, None).unwrap();
+        job.id
+    };
+    let (old, new, open) = (ended(2020, State::Succeeded), ended(2022, State::Succeeded), ended(2019, State::Paused));
+    assert_eq!(store.forget_jobs("2021-01-01T00:00:00Z").unwrap(), 1);
+    assert_eq!((store.job(&old).unwrap(), store.known("ana", "k2020").unwrap()), (None, None));
+    for kept in [&new, &open] {
+        assert!(store.job(kept).unwrap().is_some());
+        assert_eq!(store.changed(kept, 0, 10).unwrap().len(), 2);
+    }
+    let other = rusqlite::Connection::open(scene.path("jobs.sqlite")).unwrap();
+    let left = |table: &str| other.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
+    assert_eq!(["jobs", "keys", "objects", "log"].map(|table| left(table).unwrap()), [2, 2, 2, 2]);
+}
+
+#[test]
 fn changes_come_in_order_and_none_is_overtaken() {
     let scene = Scene::new();
     let store = scene.store();
