@@ -113,7 +113,7 @@ fn worth_knowing(object: &Object, entry: &Attributes) -> Vec<Finding> {
             "Create it before the restore where objects are stored in it",
         ));
     }
-    if let Some(option) = options::foreign(&entry.definition).next().filter(|_| !object.rows_only) {
+    if let Some(option) = options::foreign(&entry.definition).filter(|_| !object.rows_only) {
         findings.push(Finding::note(
             "pgdump.foreign_option",
             format!(
