@@ -3,6 +3,8 @@
 
 mod support;
 
+#[path = "serving/mail.rs"]
+mod mail;
 #[path = "serving/port.rs"]
 mod port;
 #[path = "serving/scene.rs"]

@@ -2,27 +2,12 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::Command;
 use std::time::Duration;
 
 use reqwest::{Certificate, Method};
 
-use crate::scene::{SIZES, config, sandbox};
-use crate::support::Sandbox;
+use crate::scene::{SIZES, certificate, config, sandbox};
 use crate::support::server::{PATIENCE, Server};
-
-/// A certificate for 127.0.0.1 that nobody but itself has signed, and its key.
-fn certificate(sandbox: &Sandbox) {
-    let settings = "[req]\nprompt = no\ndistinguished_name = name\nx509_extensions = more\n[name]\nCN = tests\n\
-                    [more]\nsubjectAltName = IP:127.0.0.1\nbasicConstraints = critical, CA:FALSE\n";
-    std::fs::write(sandbox.path("openssl.cnf"), settings).expect("a file");
-    let arguments = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -config openssl.cnf \
-                     -keyout key.pem -out certificate.pem";
-    let mut command = Command::new("openssl");
-    command.args(arguments.split_whitespace()).current_dir(sandbox.path("."));
-    let made = command.output().expect("openssl is there");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-}
 
 #[test]
 fn tls_is_spoken_and_nothing_else() {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::process::Command;
 
 use reinstate::server::token_hash;
 use serde_json::{Value, json};
@@ -73,4 +74,17 @@ pub(crate) fn differences(restored: &Path, schema: &str, source: &Path) -> (i64,
     let source = "source.people";
     let wrong = one(format!("SELECT {} + {}", less(&table, source), less(source, &table)));
     (wrong, one(format!("SELECT count(*) FROM {table}")))
+}
+
+/// A certificate for 127.0.0.1 that nobody but itself has signed, and its key.
+pub(crate) fn certificate(sandbox: &Sandbox) {
+    let settings = "[req]\nprompt = no\ndistinguished_name = name\nx509_extensions = more\n[name]\nCN = tests\n\
+                    [more]\nsubjectAltName = IP:127.0.0.1\nbasicConstraints = critical, CA:FALSE\n";
+    std::fs::write(sandbox.path("openssl.cnf"), settings).expect("a file");
+    let arguments = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -config openssl.cnf \
+                     -keyout key.pem -out certificate.pem";
+    let mut command = Command::new("openssl");
+    command.args(arguments.split_whitespace()).current_dir(sandbox.path("."));
+    let made = command.output().expect("openssl is there");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
