@@ -8,6 +8,7 @@
 //! A snapshot is read as an archive ([`crate::archive::Archive`]) by its location, and written by [`crate::snapshot::create`].
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -77,6 +78,17 @@ impl Repository {
     /// `repository.not_found` where a folder is missing.
     pub fn open(place: &Place) -> Result<Self> {
         Ok(Self { store: Store::open(place, false)? })
+    }
+
+    /// The same for a dry run, which makes nothing, not even the folder: where that is missing, an empty repository stands for it.
+    pub fn for_dry_run(place: &Place) -> Result<Self> {
+        match Self::open(place) {
+            Err(error) if error.code() == "repository.not_found" => {
+                let empty = Arc::new(object_store::memory::InMemory::new());
+                Ok(Self { store: Store::over(empty, object_store::path::Path::default(), &place.name, None, false)? })
+            }
+            other => other,
+        }
     }
 
     /// The same for writing: makes a folder that is missing.

@@ -192,6 +192,10 @@ impl Prepared {
         let mut catalog = catalog(restore)?;
         let mut facts = restore.target.inspect()?;
         facts.health.interrupted.retain(|job| Some(job.as_str()) != own_job);
+        if own_job.is_some() {
+            // What it has staged has its space already, and is part of the prediction once more.
+            facts.health.free_bytes = None;
+        }
         let plugins = restore.host.plugins.descriptions();
         let selected = plan::select(&catalog, options)?;
         let findings = plan::limit_rights(&mut catalog, &selected, &facts, options);

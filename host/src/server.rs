@@ -2,8 +2,9 @@
 //!
 //! One port; every front door has paths of its own, and whatever it starts is a job.
 
+use std::fs::{File, TryLockError};
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
@@ -64,6 +65,8 @@ pub(crate) struct Server {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) readiness: v1::Readiness,
     notifier: Notifier,
+    /// Held as long as the process lives: no other one uses the folder.
+    _held: File,
 }
 
 /// Serves until `stop` is done; then takes no more requests, stops every job at its next safe place, and returns. The next server goes on with them.
@@ -75,12 +78,13 @@ pub async fn serve(
     ready: impl FnOnce(std::net::SocketAddr) + Send,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<()> {
+    // Before anything of the folder is touched: whoever cannot serve must not disturb one that does.
+    let listener = listen::Listener::bind(&config).await?;
     let server = open(config, surroundings).await?;
     if server.config.demo {
         demo::seed(&server).await?;
     }
     v1::begin(&server)?;
-    let listener = listen::Listener::bind(&server.config).await?;
     ready(listener.address());
     let router = router(Arc::clone(&server));
     let stop = async {
@@ -102,6 +106,7 @@ async fn open(config: Config, surroundings: Surroundings) -> Result<Arc<Server>>
     made.map_err(|error| {
         Error::new("server.bad_config", format!("The folder {} cannot be made: {error}", uploads.display()))
     })?;
+    let held = hold(&state)?;
     let store = Arc::new(Store::open(&state.join("jobs.sqlite"))?);
     let identities = Arc::new(Identities::new(config.users.clone(), &config.limits, Arc::clone(&store))?);
     let metrics = Arc::new(Metrics::new());
@@ -115,7 +120,22 @@ async fn open(config: Config, surroundings: Surroundings) -> Result<Arc<Server>>
     };
     let audit = Audit::open(&state.join("audit.jsonl"))?;
     let readiness = v1::Readiness::default();
-    Ok(Arc::new(Server { config, places, jobs, identities, audit, metrics, readiness, notifier }))
+    Ok(Arc::new(Server { config, places, jobs, identities, audit, metrics, readiness, notifier, _held: held }))
+}
+
+/// Keeps other servers out of the folder. Fails with `server.in_use`.
+fn hold(state: &Path) -> Result<File> {
+    let path = state.join("lock");
+    let failed = |error| Error::new("server.bad_config", format!("{} cannot be locked: {error}", path.display()));
+    let file = File::create(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let message = format!("Another server uses the folder {}: give each its own", state.display());
+            Err(Error::new("server.in_use", message))
+        }
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
 }
 
 async fn places(

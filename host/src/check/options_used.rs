@@ -11,6 +11,8 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     let schemas: BTreeSet<&str> =
         situation.catalog.objects.iter().filter_map(|object| object.name.schema.as_deref()).collect();
     let kinds: BTreeSet<&str> = situation.catalog.objects.iter().map(|object| object.name.kind.as_str()).collect();
+    let restorable: BTreeSet<&str> =
+        situation.plugins.iter().flat_map(|plugin| plugin.kinds.iter().map(|kind| kind.name.as_str())).collect();
     let held: Vec<&str> = schemas.iter().copied().collect();
     let unknown = options.target_schema_map.keys().filter(|schema| !schemas.contains(schema.as_str())).map(|schema| {
         let message =
@@ -31,7 +33,12 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     });
     let kindless = options.restore_policy_by_kind.keys().filter(|kind| !kinds.contains(kind.as_str())).map(|kind| {
         let message = format!("--restore-policy names the kind {kind}, of which the archive holds nothing");
-        Finding::warning("plan.option_unused", message, format!("Leave out {}=…", quote(kind)))
+        let fix = format!("Leave out {}=…", quote(kind));
+        // A slip in the name of a kind leaves that kind to the general policy, which may replace what was to be spared.
+        match restorable.contains(kind.as_str()) {
+            true => Finding::warning("plan.option_unused", message, fix),
+            false => Finding::refusal("plan.option_unused", message, fix),
+        }
     });
     let uncascaded = (options.cascade_foreign_keys && !options.uses(Policy::Replace)).then(|| {
         let message = "--cascade-foreign-keys does nothing without the policy replace";
@@ -44,6 +51,7 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use crate::plan::Policy;
     use crate::plan::fixture::Sample;
 
     #[test]
@@ -54,6 +62,17 @@ mod tests {
         sample.finds(&[
             "Refusal plan.map_unmatched … the schema mian, but the archive's schemas are: main",
             "Warning plan.option_unused … [--restore-policy rename",
+        ]);
+    }
+
+    #[test]
+    fn a_policy_for_a_kind_that_there_is_not_may_spare_nothing() {
+        let mut sample = Sample::of(&["table main.a"]);
+        sample.options.restore_policy_by_kind =
+            BTreeMap::from([("tabel".to_owned(), Policy::None), ("user".to_owned(), Policy::None)]);
+        sample.finds(&[
+            "Refusal plan.option_unused … names the kind tabel, of which the archive holds nothing [Leave out tabel=…]",
+            "Warning plan.option_unused … names the kind user",
         ]);
     }
 }

@@ -1,7 +1,5 @@
 //! `reinstate repository …` and `reinstate backup …`.
 
-use std::path::Path;
-
 use clap::ValueEnum as _;
 use serde_json::json;
 
@@ -147,15 +145,7 @@ fn create_snapshot(create: &CreateArgs, to: &str, json: bool) -> Result<u8> {
         comment: create.comment.clone(),
         dry_run: create.dry_run,
     };
-    // A dry run makes nothing, not even the folder: an empty one stands for it.
-    let missing = create.dry_run && !place.url.contains("://") && !Path::new(&place.url).exists();
-    let stand_in = missing.then(tempfile::tempdir).transpose();
-    let stand_in = stand_in.map_err(|error| Error::new("host.io", format!("No temporary folder: {error}")))?;
-    let mut place = place;
-    if let Some(folder) = &stand_in {
-        place.url = folder.path().display().to_string();
-    }
-    let repository = Repository::create(&place)?;
+    let repository = if create.dry_run { Repository::for_dry_run(&place)? } else { Repository::create(&place)? };
     let written = snapshot::create(target.as_ref(), &repository, name, &wanted, &Watch::default())?;
     if json {
         value(&written);

@@ -76,10 +76,21 @@ fn hindrance(input: &Input<'_>, kinds: &Kinds<'_>) -> Option<String> {
     if options.uses(Policy::Rename) {
         return Some("existing objects are moved aside and stay in the database".to_owned());
     }
+    if options.keep_going && live(input).next().is_some() {
+        return Some("an object that fails with --keep-going leaves what the target holds under its name".to_owned());
+    }
     staying(input, kinds)
 }
 
-/// What the target holds and the restore would not put back. Users and roles belong to no database.
+/// What the target holds. Users and roles belong to no database, and every new one has a few things of its own.
+fn live<'a>(input: &'a Input<'_>) -> impl Iterator<Item = &'a ObjectName> {
+    let is_principal = |name: &ObjectName| matches!(name.kind.as_str(), "user" | "role");
+    let is_born =
+        |name: &ObjectName| matches!((&*name.kind, &*name.name), ("schema", "public") | ("extension", "plpgsql"));
+    input.facts.objects.keys().filter(move |name| !is_principal(name) && !is_born(name))
+}
+
+/// What the target holds and the restore would not put back.
 fn staying(input: &Input<'_>, kinds: &Kinds<'_>) -> Option<String> {
     let options = input.options;
     let brought: HashSet<ObjectName> = input
@@ -90,12 +101,7 @@ fn staying(input: &Input<'_>, kinds: &Kinds<'_>) -> Option<String> {
     let gives_way = |name: &ObjectName| {
         brought.contains(name) && (options.policy(&name.kind) == Policy::Replace || is_shared(&name.kind))
     };
-    let is_principal = |name: &ObjectName| matches!(name.kind.as_str(), "user" | "role");
-    // Every new database has them.
-    let is_born =
-        |name: &ObjectName| matches!((&*name.kind, &*name.name), ("schema", "public") | ("extension", "plpgsql"));
-    let mut staying =
-        input.facts.objects.keys().filter(|name| !is_principal(name) && !is_born(name) && !gives_way(name));
+    let mut staying = live(input).filter(|name| !gives_way(name));
     let first = staying.next()?;
     let more = match staying.count() {
         0 => String::new(),
@@ -138,6 +144,8 @@ mod tests {
                 StageKind::Beside,
                 "view app.v and 1 more object",
             ),
+            (&["table app.a"], Options { keep_going: true, ..with(Replace) }, StageKind::Beside, "--keep-going"),
+            (&["role r"], Options { keep_going: true, ..with(Replace) }, StageKind::Database, ""),
             (&["extension pg_trgm"], with(Replace), StageKind::Beside, "extension pg_trgm"),
             (&[], with(Rename), StageKind::Beside, "moved aside"),
             (&[], Options { stage: StageChoice::Beside, ..with(None) }, StageKind::Beside, "--stage beside"),

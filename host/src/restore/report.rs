@@ -19,6 +19,8 @@ pub enum Status {
     Succeeded,
     /// Not switched.
     Failed,
+    /// Not switched yet: it can be resumed.
+    Interrupted,
     /// Not started.
     Refused,
 }
@@ -29,6 +31,7 @@ impl Status {
         match self {
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
             Self::Refused => "refused",
         }
     }
@@ -207,7 +210,7 @@ impl Report {
     pub(super) fn failed(&self, error: Error) -> Self {
         let mut report = self.clone();
         report.restored_objects.clear();
-        report.status = Status::Failed;
+        report.status = if error.is_resumable() { Status::Interrupted } else { Status::Failed };
         report.error = Some(error);
         report.told()
     }
@@ -221,7 +224,7 @@ impl Report {
             (Status::Failed, Some(error)) if error.kind() == Kind::Refused => 1,
             (_, Some(error)) => error.kind().exit_status(),
             (Status::Refused, None) => 3,
-            (Status::Failed, None) => 1,
+            (Status::Failed | Status::Interrupted, None) => 1,
         }
     }
 }

@@ -35,6 +35,7 @@ pub(crate) async fn recognise(server: &Arc<Server>, credentials: Credentials, pa
     let identity = match server.identities.known(&credentials) {
         Some(identity) => identity?,
         None => {
+            let _turn = server.identities.turn().await;
             let server = Arc::clone(server);
             super::blocking(move || server.identities.recognise(&credentials, from)).await?
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
@@ -13,6 +13,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::error::{Error, Result};
 
@@ -21,10 +22,14 @@ use super::jobs::Store;
 
 /// For how long a password that was right need not be hashed again.
 const REMEMBERED: Duration = Duration::from_secs(300);
+/// Passwords that are hashed at once.
+const HASHED_AT_ONCE: usize = 2;
 /// Passwords that are remembered at once.
 const MOST_REMEMBERED: usize = 10_000;
 /// What tokens begin with, so that scanners for secrets find them.
 const TOKEN: &str = "rst_";
+/// What their names in the store begin with.
+const KEPT: &str = "token ";
 
 /// What a request brings to say who asks.
 #[derive(Clone, PartialEq, Eq)]
@@ -143,11 +148,19 @@ pub(crate) struct IssuedToken {
 pub(crate) struct Identities {
     users: BTreeMap<String, User>,
     store: Arc<Store>,
+    /// Tokens that the API made, by their hashes, as the store has them: a request must not wait for a disk.
+    issued: RwLock<BTreeMap<String, IssuedToken>>,
     /// Keyed digests of passwords that were right a moment ago: hashing one takes a tenth of a second, on purpose.
     right: Mutex<HashMap<[u8; 32], Instant>>,
     key: [u8; 32],
     requests: DefaultKeyedRateLimiter<String>,
     failures: DefaultKeyedRateLimiter<IpAddr>,
+    /// Addresses that have failed too often, and until when they wait.
+    held: Mutex<HashMap<IpAddr, Instant>>,
+    /// How long one that has failed too often waits.
+    pause: Duration,
+    /// Hashing takes much memory and time: a few at once, however many ask.
+    hashing: Semaphore,
 }
 
 impl Identities {
@@ -164,6 +177,8 @@ impl Identities {
                 ));
             }
         }
+        let issued = store.all_kept::<IssuedToken>(KEPT)?.into_iter().map(|(_, token)| (token.hash.clone(), token));
+        let issued = RwLock::new(issued.collect());
         let mut key = [0; 32];
         getrandom::fill(&mut key)
             .map_err(|error| Error::new("host.io", format!("The system gives no random bytes: {error}")))?;
@@ -171,17 +186,24 @@ impl Identities {
         Ok(Self {
             users,
             store,
+            issued,
             right: Mutex::new(HashMap::new()),
             key,
             requests: RateLimiter::keyed(Quota::per_second(rate(limits.requests_per_second))),
             failures: RateLimiter::keyed(Quota::per_minute(rate(limits.sign_ins_per_minute))),
+            held: Mutex::default(),
+            pause: Duration::from_secs(60) / rate(limits.sign_ins_per_minute).get(),
+            hashing: Semaphore::new(HASHED_AT_ONCE),
         })
     }
 
-    /// Who it is, where that can be said at once: a token of the configuration, a password that was right a moment ago.
+    /// Who it is, where that can be said at once: a token, a password that was right a moment ago.
     pub(crate) fn known(&self, credentials: &Credentials) -> Option<Result<Identity>> {
         let identity = match credentials {
-            Credentials::Token(token) => self.configured(&token_hash(token)),
+            Credentials::Token(token) => {
+                let hash = token_hash(token);
+                self.configured(&hash).or_else(|| self.by_issued(&hash))
+            }
             Credentials::Password(user, password) => {
                 self.remembers(&self.remembered_as(user, password)).then(|| self.identity(user)).flatten()
             }
@@ -196,21 +218,41 @@ impl Identities {
         if let Some(known) = self.known(credentials) {
             return known;
         }
-        let slow = || throttled("Too many failed sign-ins from this address; wait a minute");
         let found = match credentials {
-            Credentials::Token(token) => match self.by_token(token)? {
-                Some(identity) => Some(identity),
-                None => self.failures.check_key(&from).map(|()| None).map_err(|_| slow())?,
-            },
-            // Counted before: whoever guesses does not get to use our processors for it.
+            Credentials::Token(_) => None,
             Credentials::Password(user, password) => {
-                self.failures.check_key(&from).map_err(|_| slow())?;
+                // Whoever guesses does not get to use our processors for it.
+                self.not_held(from)?;
                 self.by_password(user, password)
             }
         };
-        let wrong =
-            || Error::new("request.unauthorized", "The name, the password or the token is wrong, or has expired");
-        self.admit(found.ok_or_else(wrong)?)
+        let Some(identity) = found else {
+            self.failed(from)?;
+            let message = "The name, the password or the token is wrong, or has expired";
+            return Err(Error::new("request.unauthorized", message));
+        };
+        self.admit(identity)
+    }
+
+    /// A turn to hash a password, which ends with the value.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Never closed.
+        self.hashing.acquire().await.ok()
+    }
+
+    /// Fails with `request.throttled` where the address has failed too often.
+    fn not_held(&self, from: IpAddr) -> Result<()> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.get(&from).is_some_and(|until| *until > Instant::now()) { Err(failed_too_often()) } else { Ok(()) }
+    }
+
+    /// Counts a sign-in that failed: right ones cost nothing, however many come at once.
+    fn failed(&self, from: IpAddr) -> Result<()> {
+        if self.failures.check_key(&from).is_ok() {
+            return Ok(());
+        }
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(from, Instant::now() + self.pause);
+        Err(failed_too_often())
     }
 
     fn admit(&self, identity: Identity) -> Result<Identity> {
@@ -236,12 +278,13 @@ impl Identities {
         self.identity(name)
     }
 
-    fn by_token(&self, token: &str) -> Result<Option<Identity>> {
-        let Some(issued) = self.store.kept::<IssuedToken>(&kept_as(&token_hash(token)))? else { return Ok(None) };
+    fn by_issued(&self, hash: &str) -> Option<Identity> {
+        let issued = self.issued.read().unwrap_or_else(PoisonError::into_inner);
+        let token = issued.get(hash)?;
         let now = Timestamp::now();
         // An end that cannot be understood has come.
         let lasts = |end: &String| end.parse::<Timestamp>().is_ok_and(|end| end > now);
-        if issued.expires.as_ref().is_none_or(lasts) { Ok(self.identity(&issued.user)) } else { Ok(None) }
+        if token.expires.as_ref().is_none_or(lasts) { self.identity(&token.user) } else { None }
     }
 
     fn by_password(&self, name: &str, password: &str) -> Option<Identity> {
@@ -295,29 +338,37 @@ impl Identities {
             hash: token_hash(&token),
         };
         self.store.keep(&kept_as(&issued.hash), &issued)?;
+        self.issued.write().unwrap_or_else(PoisonError::into_inner).insert(issued.hash.clone(), issued.clone());
         Ok((token, issued))
     }
 
     /// The tokens that were made, of one user or of all.
-    pub(crate) fn issued(&self, user: Option<&str>) -> Result<Vec<IssuedToken>> {
-        let all = self.store.all_kept::<IssuedToken>("token ")?.into_iter().map(|(_, token)| token);
-        Ok(all.filter(|token| user.is_none_or(|user| token.user == user)).collect())
+    pub(crate) fn issued(&self, user: Option<&str>) -> Vec<IssuedToken> {
+        let issued = self.issued.read().unwrap_or_else(PoisonError::into_inner);
+        issued.values().filter(|token| user.is_none_or(|user| token.user == user)).cloned().collect()
     }
 
     /// Ends a token, by its hash; answers whether there was one.
     pub(crate) fn revoke(&self, hash: &str) -> Result<bool> {
-        self.store.forget(&kept_as(hash))
+        let there = self.store.forget(&kept_as(hash))?;
+        self.issued.write().unwrap_or_else(PoisonError::into_inner).remove(hash);
+        Ok(there)
     }
 
     /// Forgets addresses and users that have not been heard of for a while.
     pub(crate) fn tidy(&self) {
         self.requests.retain_recent();
         self.failures.retain_recent();
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, until| *until > Instant::now());
     }
 }
 
 fn kept_as(hash: &str) -> String {
-    format!("token {hash}")
+    format!("{KEPT}{hash}")
+}
+
+fn failed_too_often() -> Error {
+    throttled("Too many failed sign-ins from this address; wait a minute")
 }
 
 fn throttled(message: &str) -> Error {
@@ -422,8 +473,11 @@ mod tests {
         for refused in [&ended, &orphan] {
             assert_eq!(identities.recognise(&token(refused), HERE).unwrap_err().code(), "request.unauthorized");
         }
-        assert_eq!(identities.issued(Some("robot")).unwrap().len(), 2);
-        assert!(!serde_json::to_string(&identities.issued(None).unwrap()).unwrap().contains(&lasting));
+        assert_eq!(identities.issued(Some("robot")).len(), 2);
+        assert!(!serde_json::to_string(&identities.issued(None)).unwrap().contains(&lasting));
+        let next =
+            Identities::new(identities.users.clone(), &Limits::default(), Arc::clone(&identities.store)).unwrap();
+        assert_eq!(next.known(&token(&lasting)).unwrap().unwrap().user, "robot", "it outlives the process");
         assert!(identities.revoke(&kept.hash).unwrap() && !identities.revoke(&kept.hash).unwrap());
         assert!(identities.recognise(&token(&lasting), HERE).is_err());
     }
@@ -432,8 +486,13 @@ mod tests {
     fn who_fails_too_often_waits() {
         let identities = identities(&Limits { sign_ins_per_minute: 2, ..Limits::default() });
         let code = |credentials| identities.recognise(&credentials, HERE).err().map(|error| error.code().to_owned());
+        for _ in 0..5 {
+            assert_eq!(code(password("ana", "right")), None, "who is right has not failed");
+            identities.right.lock().unwrap().clear();
+        }
         assert_eq!(code(token("a")).as_deref(), Some("request.unauthorized"));
         assert_eq!(code(password("ana", "b")).as_deref(), Some("request.unauthorized"));
+        assert_eq!(code(password("ana", "c")).as_deref(), Some("request.throttled"));
         assert_eq!(code(password("ana", "right")).as_deref(), Some("request.throttled"));
         assert_eq!(code(token("rst_known")), None, "a good token is not held up by others' failures");
         let elsewhere = IpAddr::from([10, 0, 0, 1]);

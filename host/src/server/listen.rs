@@ -21,6 +21,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 use tower_http::timeout::TimeoutBody;
@@ -100,6 +101,10 @@ impl Listener {
         // Small answers must not wait for more to come.
         let _ = stream.set_nodelay(true);
         let (router, idle, watcher) = (router.clone(), self.idle, graceful.watcher());
+        // A client that reads nothing of its answers must not hold its place for ever.
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(idle));
+        let stream = Box::pin(stream);
         match self.tls.clone() {
             None => drop(tokio::spawn(async move {
                 converse(stream, peer, router, idle, watcher).await;

@@ -1,11 +1,11 @@
 //! What a server can be watched by: figures in Prometheus' text form, and the one place through which every request goes.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::Method;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use jiff::Timestamp;
@@ -103,24 +103,55 @@ pub(super) fn counted(router: Router<Arc<Server>>, server: &Arc<Server>) -> Rout
 }
 
 async fn count(State(server): State<Arc<Server>>, mut request: Request, next: Next) -> Response {
-    let since = Instant::now();
     let who = Who::default();
     request.extensions_mut().insert(who.clone());
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     // The pattern, not the path: there are as many paths as jobs.
     let matched =
         request.extensions().get::<MatchedPath>().map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
+    let method = METHODS.into_iter().find(|known| request.method() == known).unwrap_or("OTHER");
+    let path = request.uri().path().chars().take(MOST_OF_A_PATH).collect();
     let (parts, body) = request.into_parts();
     let address = auth::address(&parts);
+    let mut seen =
+        Seen { server, who, since: Instant::now(), method, path, matched, address, status: UNHEARD, about: None };
     let response = next.run(Request::from_parts(parts, body)).await;
-    let status = response.status().as_u16();
-    server.metrics.seconds.observe(since.elapsed().as_secs_f64());
-    server.metrics.requests.get_or_create(&RequestLabels { method: method.to_string(), path: matched, status }).inc();
-    let reads = matches!(method, Method::GET | Method::HEAD | Method::OPTIONS);
-    if !reads || status == 401 || status == 403 {
-        let about = response.extensions().get::<About>().map(|about| about.0.clone());
-        let (time, user) = (Timestamp::now().to_string(), who.0.get().map(String::as_str));
-        server.audit.write(&Entry { time, user, address, request: format!("{method} {path}"), status, about });
-    }
+    seen.status = response.status().as_u16();
+    seen.about = response.extensions().get::<About>().map(|about| about.0.clone());
     response
+}
+
+/// Clients may make up others, and figures are kept for each.
+const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
+/// Characters of a path that are written down.
+const MOST_OF_A_PATH: usize = 200;
+/// Nobody was there any more to hear the answer.
+const UNHEARD: u16 = 499;
+
+/// A request that was answered, or whose client has gone: what it asked for may be done all the same. Counted and written down when it is
+/// dropped, which is then in either case.
+struct Seen {
+    server: Arc<Server>,
+    who: Who,
+    since: Instant,
+    method: &'static str,
+    path: String,
+    matched: String,
+    address: IpAddr,
+    status: u16,
+    about: Option<String>,
+}
+
+impl Drop for Seen {
+    fn drop(&mut self) {
+        let metrics = &self.server.metrics;
+        let (method, path, status) = (self.method.to_owned(), std::mem::take(&mut self.matched), self.status);
+        metrics.seconds.observe(self.since.elapsed().as_secs_f64());
+        metrics.requests.get_or_create(&RequestLabels { method, path, status }).inc();
+        let reads = matches!(self.method, "GET" | "HEAD" | "OPTIONS");
+        if !reads || status == 401 || status == 403 {
+            let (time, user) = (Timestamp::now().to_string(), self.who.0.get().map(String::as_str));
+            let (request, about) = (format!("{} {}", self.method, self.path), self.about.take());
+            self.server.audit.write(&Entry { time, user, address: self.address, request, status, about });
+        }
+    }
 }

@@ -38,6 +38,10 @@ pub(super) async fn start_restore(
         Ok(id) => {
             let record = portal.work(move |portal| portal.record(&id.to_string())).await?;
             portal.admit_to(&asker, &record)?;
+            if record.dump != said.dump {
+                let it_is = if record.dump { "a whole server's dump" } else { "no dump of a whole server" };
+                return Err(wrong(&format!("The backup is {it_is}: say dump = {}", record.dump)).into());
+            }
             (record.archive(), Some(record.id), record.dump)
         }
         Err(_) => {
@@ -213,7 +217,10 @@ impl Portal {
         let said = storage::archive(&self.settings, storage, params, dump);
         let says_nothing = match &said {
             Ok(_) => false,
-            Err(error) => params.get("filePath").is_none() || error.code() == "request.not_found",
+            // A name alone, or a path of somebody's own computer, is none of the server's files.
+            Err(error) => {
+                params.get("filePath").is_none_or(|path| !path.starts_with('/')) || error.code() == "request.not_found"
+            }
         };
         if storage == StorageType::Local && params.has("filePath") && says_nothing {
             return self.uploaded(dump)?.map_or(said, Ok);

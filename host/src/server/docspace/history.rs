@@ -20,6 +20,8 @@ use super::times;
 
 /// How long the portal's own store keeps a backup.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// How files of whole servers are called, in place of a portal's name.
+const WHOLE_SERVER: &str = "workspace";
 /// What records are kept under.
 const RECORDS: &str = "docspace record ";
 
@@ -145,7 +147,10 @@ impl Portal {
         let destination = storage::destination(&self.settings, wanted.storage_type, &wanted.storage_params)?;
         let place = match destination {
             Destination::Backup { repository, backup } => Place::Snapshot { repository, backup, snapshot: None },
-            Destination::Folder(folder) => Place::File { file: new_file(&folder, &self.settings.alias, now)? },
+            Destination::Folder(folder) => {
+                let whose = if wanted.dump { WHOLE_SERVER } else { &self.settings.alias };
+                Place::File { file: new_file(&folder, whose, now)? }
+            }
         };
         let lasts = wanted.storage_type == StorageType::DataStore;
         let record = Record {
@@ -315,12 +320,12 @@ pub(super) fn remove_file(path: &Path) -> Result<()> {
     }
 }
 
-/// A name that is free: the portal's, and the time.
-fn new_file(folder: &Path, alias: &str, now: Timestamp) -> Result<String> {
+/// A name that is free: whose it is, and the time.
+fn new_file(folder: &Path, whose: &str, now: Timestamp) -> Result<String> {
     let time = now.strftime("%Y-%m-%d_%H-%M-%S").to_string();
     let named = |number: u32| -> PathBuf {
         let more = if number == 1 { String::new() } else { format!("_{number}") };
-        folder.join(format!("{alias}_{time}{more}.tar"))
+        folder.join(format!("{whose}_{time}{more}.tar"))
     };
     let free = (1..1000).map(named).find(|path| path.symlink_metadata().is_err());
     let text = free.and_then(|path| path.into_os_string().into_string().ok());

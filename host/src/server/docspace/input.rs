@@ -90,7 +90,7 @@ pub(super) struct NewSchedule {
 }
 
 /// What is null is what is absent.
-fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(value: D) -> Result<T, D::Error> {
+pub(super) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(value: D) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(value)?.unwrap_or_default())
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 
-use super::input::{NewSchedule, Params, StorageType, wrong};
+use super::input::{NewSchedule, Params, StorageType, or_default, wrong};
 use super::times;
 
 /// From one 31st to the next there are at most so many days.
@@ -32,9 +32,12 @@ enum Period {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Cron {
+    #[serde(deserialize_with = "or_default")]
     period: Period,
+    #[serde(deserialize_with = "or_default")]
     hour: i64,
     /// Of the week or of the month.
+    #[serde(deserialize_with = "or_default")]
     day: i64,
 }
 

@@ -43,6 +43,7 @@ impl Portal {
         let dumps = self.start_what_is_due(true).await;
         let _held = self.starting.lock().await;
         let history = self.work(|portal| {
+            portal.tenant()?;
             let copies = |dump| portal.schedule(dump).ok().flatten().map(|schedule| schedule.backups_stored);
             portal.tidy_history(copies)
         });

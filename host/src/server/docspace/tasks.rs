@@ -66,6 +66,9 @@ fn kept_as(sort: Sort, dump: bool) -> String {
     format!("docspace task {}{}", sort.word(), if dump { " dump" } else { "" })
 }
 
+/// What the portal's number is kept under.
+const TENANT: &str = "docspace tenant";
+
 /// What a job of a task is recognised by.
 fn key(id: &str) -> String {
     format!("docspace {id}")
@@ -110,13 +113,20 @@ impl Portal {
         Ok(newest.map_or(Value::Null, |(task, job)| progress::told(&task, &job)))
     }
 
-    /// The portal's number. Blocks.
-    fn tenant(&self) -> Result<i32> {
+    /// The portal's number, which is remembered when the job that moved it is not any more. Blocks.
+    pub(super) fn tenant(&self) -> Result<i32> {
         let Some(task) = self.store().kept::<PortalTask>(&kept_as(Sort::Restore, false))? else {
             return Ok(self.settings.tenant);
         };
-        let job = self.job(&task.operator, &task.id)?;
-        Ok(progress::tenant(&task, job.as_ref()))
+        let known = self.store().kept::<i32>(TENANT)?;
+        let Some(job) = self.job(&task.operator, &task.id)? else {
+            return Ok(known.unwrap_or(task.tenant));
+        };
+        let tenant = progress::tenant(&task, &job);
+        if known != Some(tenant) {
+            self.store().keep(TENANT, &tenant)?;
+        }
+        Ok(tenant)
     }
 
     /// The backup of the history that is being restored. Blocks.

@@ -149,7 +149,7 @@ impl Recorder {
             })
             .collect();
         let mut pending = self.pending();
-        let known: HashMap<u32, JobObject> = pending.known.drain(..).map(|object| (object.step, object)).collect();
+        let known: HashMap<u32, JobObject> = pending.known.iter().map(|object| (object.step, object.clone())).collect();
         let objects: Vec<JobObject> = objects.into_iter().map(|object| stands(object, &known)).collect();
         pending.places = steps.enumerate().map(|(at, step)| (step.into.clone(), at)).collect();
         pending.dirty = (0..objects.len()).collect();

@@ -118,11 +118,21 @@ async fn restore(
             Ok(report) => report,
             Err(error) => Report::not_started(error),
         },
+        // The target still takes it for alive: another process, or what is left of the one that was killed, holds it for a moment yet.
+        Ok((Some(record), Ok(_))) if record.status == JobStatus::Running => {
+            let error = Error::new("target.busy", format!("Something in the target still holds job {}", job.id));
+            return End { state: State::Interrupted, report: None, error: Some(error) };
+        }
         Ok((Some(record), Ok(restore))) if staged(&record) => {
             if let Ok(plan) = Plan::from_json(&record.plan) {
                 recorder.plan_again(&plan);
             }
-            restore::resume(&restore, &job.id, &watch(job, recorder, cancel)).await
+            let end = end_of(&restore::resume(&restore, &job.id, &watch(job, recorder, cancel)).await);
+            // Refused or not, what it has staged is there still: it must not end before somebody has cancelled it.
+            return match end.state {
+                State::Refused => End { state: State::Interrupted, report: None, ..end },
+                _ => end,
+            };
         }
         // What an earlier run has staged is there still: it waits until the archive is back, or until somebody cancels it.
         Ok((Some(record), Err(error))) if staged(&record) => {
@@ -160,6 +170,7 @@ fn watch(job: &Job, recorder: &Arc<Recorder>, cancel: &Cancel) -> Watch {
 fn end_of(report: &Report) -> End {
     let state = match (report.status, &report.error) {
         (Status::Succeeded, _) => State::Succeeded,
+        (Status::Interrupted, _) => State::Interrupted,
         (Status::Failed, Some(error)) if error.is_resumable() => State::Interrupted,
         (Status::Failed, _) => State::Failed,
         // Stopped before it began: nothing is anywhere, and it can begin yet.

@@ -87,7 +87,12 @@ pub(super) fn read(fields: &[(&'static str, Sort)], bytes: &[u8]) -> Result<supe
     for (name, sort) in fields {
         match sort {
             Sort::Text => found.set_text(name, reader.text()?.to_owned()),
-            Sort::Map => found.set_map(name, reader.map()?),
+            Sort::Map => {
+                let mut map = reader.map()?;
+                // The client writes every value of an option as a text, Python's None, which is null in JSON, among them.
+                map.retain(|_, value| *name != "options" || value != "None");
+                found.set_map(name, map);
+            }
         }
     }
     Ok(found)

@@ -37,7 +37,7 @@ pub(super) async fn create(call: &mut Call) -> Result<Record> {
     if wanted.dry_run {
         let server = Arc::clone(&call.server);
         return blocking(move || {
-            let into = Repository::open(&server.places.place(&repository)?)?;
+            let into = Repository::for_dry_run(&server.places.place(&repository)?)?;
             allowed(&into, &name, &wanted)?;
             let target = server.places.target(&target)?;
             let written = snapshot::create(target.as_ref(), &into, &name, &wanted, &Watch::default())?;

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::repository::{BackupDocument, Contents, Repository, Summary};
 use crate::server::blocking;
 use crate::server::config::Role;
-use crate::server::jobs::Task;
+use crate::server::jobs::{Places, Task};
 
 use super::call::{Call, succeeded};
 use super::change::none_fits;
@@ -45,7 +45,10 @@ pub(super) async fn show(call: &Call) -> Result<Record> {
     let (repository, pattern) = (call.repository("datasource_name")?, call.fields.text("backup_name").to_owned());
     let server = std::sync::Arc::clone(&call.server);
     blocking(move || {
-        let found = server.places.repository(&repository).and_then(|repository| shown(&repository, &pattern, &wanted));
+        let found = found(&server.places, &repository, &pattern).and_then(|found| match found {
+            Some((repository, backups)) => shown(&repository, &pattern, backups, &wanted),
+            None => Ok(record(&pattern, [vec![], vec![], vec![], vec![]])),
+        });
         match found {
             Err(error) if wanted.missing && error.code() == "repository.not_found" => {
                 Ok(record(&pattern, [vec![], vec![], vec![], vec![]]))
@@ -56,7 +59,18 @@ pub(super) async fn show(call: &Call) -> Result<Record> {
     .await
 }
 
-/// The backups that a name stands for. Only "all" may be none.
+/// The repository, and the backups there that a name stands for. Only "all" may be none: also where the first backup is yet to make the place.
+fn found(places: &Places, repository: &str, pattern: &str) -> Result<Option<(Repository, Vec<BackupDocument>)>> {
+    match places.repository(repository) {
+        Err(error) if error.code() == "repository.not_found" && matches!(pattern, "" | "*") => Ok(None),
+        opened => {
+            let opened = opened?;
+            let backups = backups(&opened, pattern)?;
+            Ok(Some((opened, backups)))
+        }
+    }
+}
+
 fn backups(repository: &Repository, pattern: &str) -> Result<Vec<BackupDocument>> {
     if !pattern.is_empty() && !pattern.ends_with('*') {
         return Ok(vec![repository.backup(pattern)?]);
@@ -68,9 +82,9 @@ fn backups(repository: &Repository, pattern: &str) -> Result<Vec<BackupDocument>
     Ok(found)
 }
 
-fn shown(repository: &Repository, pattern: &str, wanted: &Wanted) -> Result<Record> {
+fn shown(repository: &Repository, pattern: &str, backups: Vec<BackupDocument>, wanted: &Wanted) -> Result<Record> {
     let (mut backups_shown, mut snapshots, mut contents, mut deleted) = (vec![], vec![], vec![], vec![]);
-    for document in backups(repository, pattern)? {
+    for document in backups {
         let name = &document.name;
         if let Some(id) = wanted.id {
             snapshot_of(repository, name, Some(id))?;
@@ -166,9 +180,9 @@ pub(super) async fn verify(call: &mut Call) -> Result<Record> {
     let (repository, pattern) = (call.repository("datasource_name")?, call.fields.text("backup_name").to_owned());
     let names = {
         let (server, repository, pattern) = (std::sync::Arc::clone(&call.server), repository.clone(), pattern.clone());
-        blocking(move || backups(&server.places.repository(&repository)?, &pattern)).await?
+        blocking(move || found(&server.places, &repository, &pattern)).await?
     };
-    let names: Vec<String> = names.into_iter().map(|document| document.name).collect();
+    let names: Vec<String> = names.into_iter().flat_map(|(_, backups)| backups).map(|document| document.name).collect();
     let mut started = Vec::new();
     for name in &names {
         let (repository, backup) = (repository.clone(), name.clone());

@@ -199,7 +199,8 @@ impl Receivers {
         let text = format!("{}: {}, tried again later", delivery.event, trouble.error);
         let _ = blocking(move || {
             if kept.tries == 1 {
-                store.log(&kept.job, &[log("warning", text)])?;
+                // The job may be forgotten by now.
+                let _ = store.log(&kept.job, &[log("warning", text)]);
             }
             store.keep(&name(&kept.id), &kept)
         })
@@ -209,7 +210,7 @@ impl Receivers {
     async fn done(&self, delivery: &Delivery, level: &'static str, text: String) {
         let (store, id, job) = (Arc::clone(&self.store), delivery.id.clone(), delivery.job.clone());
         let _ = blocking(move || {
-            store.log(&job, &[log(level, text)])?;
+            let _ = store.log(&job, &[log(level, text)]);
             store.forget(&name(&id))
         })
         .await;

@@ -420,15 +420,7 @@ async fn measure(server: Arc<Server>, value: NewBackup) -> Result<Written> {
     let _guard = Unasked(cancel.clone());
     blocking(move || {
         let target = server.places.target(&value.target)?;
-        let mut place = server.places.place(&value.repository)?;
-        // A dry run makes nothing, not even the folder: an empty one stands for it.
-        let missing = !place.url.contains("://") && !std::path::Path::new(&place.url).exists();
-        let stand_in = missing.then(tempfile::tempdir).transpose();
-        let stand_in = stand_in.map_err(|error| Error::new("host.io", format!("No temporary folder: {error}")))?;
-        if let Some(folder) = &stand_in {
-            place.url = folder.path().display().to_string();
-        }
-        let repository = Repository::create(&place)?;
+        let repository = Repository::for_dry_run(&server.places.place(&value.repository)?)?;
         let watch = Watch { cancel, ..Watch::default() };
         snapshot::create(target.as_ref(), &repository, &value.backup, &value.dry(), &watch)
     })

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::{Error, Result};
+use crate::finding::Finding;
 use crate::target::{Existing, Facts, Health, TargetInfo};
 
 use super::connection::Connection;
@@ -92,7 +93,13 @@ fn of_missing(settings: &Settings, missing: Error) -> Result<Facts> {
     let mut open = Open::apart(&server, settings.name());
     open.see_holder_elsewhere(&mut connection, settings.name())?;
     open.tell(&mut health);
-    Ok(facts(settings, &server, contents, health))
+    let mut facts = facts(settings, &server, contents, health);
+    facts.warnings.push(Finding::warning(
+        "target.database_missing",
+        format!("There is no database {} yet: the restore makes it", settings.name()),
+        "Look whether the name is the right one",
+    ));
+    Ok(facts)
 }
 
 const READING: &str = "Could not read what is in the database";
