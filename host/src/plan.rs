@@ -15,6 +15,7 @@ mod closure;
 pub(crate) mod decide;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod flags;
 pub(crate) mod identity;
 mod json;
 pub(crate) mod kinds;
@@ -35,6 +36,7 @@ mod suggest;
 
 pub use adopt::adopt;
 pub use build::{Input, build};
+pub(crate) use flags::flags;
 pub use names::mapped;
 pub use options::{Options, PolicyChoice, schema_pairs};
 pub use render::render;

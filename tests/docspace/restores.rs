@@ -103,6 +103,26 @@ fn whole_servers_and_portals_are_not_mistaken() {
     // What is asked for without saying which is the newest.
     let newest = get(&admin, "getrestoreprogress");
     assert_eq!(newest, get(&admin, "getrestoreprogress?Dump=true"));
+    // What the server has made of a whole server is one, by its path and by its record, and nothing else.
+    let folder = json!([{"key": "filePath", "value": "/backups"}]);
+    post(&admin, "startbackup", &json!({"storageType": "Local", "storageParams": folder, "dump": true}));
+    succeeded(&admin, "getbackupprogress");
+    let made = get(&admin, "getbackuphistory?Dump=true")[0].clone();
+    let name = made["fileName"].as_str().expect("a name");
+    assert!(name.starts_with("workspace_"), "{name}");
+    for dump in [false, true] {
+        let mut body = of_file(&format!("/backups/{name}"));
+        body["dump"] = dump.into();
+        let begun = post(&admin, "startrestore", &body);
+        let end = ended(&admin, &format!("getrestoreprogress?Dump={dump}"));
+        let error = if dump { "" } else { "The backup file is invalid." };
+        assert_eq!((&end["taskId"], &end["error"]), (&begun["taskId"], &json!(error)), "{dump}");
+    }
+    let by_record = |dump: bool| json!({"backupId": made["id"], "storageType": 3, "storageParams": [], "dump": dump});
+    let refused = admin.post("/api/2.0/backup/startrestore", &by_record(false));
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    let begun = post(&admin, "startrestore", &by_record(true));
+    assert_eq!(ended(&admin, "getrestoreprogress?Dump=true")["taskId"], begun["taskId"]);
 }
 
 #[test]

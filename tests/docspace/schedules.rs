@@ -35,6 +35,10 @@ fn schedules_are_kept_and_told() {
     assert_eq!(response(admin.delete(&path("deletebackupschedule"))), true);
     assert_eq!(get(&admin, "getbackupschedule"), json!(null));
     assert_eq!(get(&admin, "getbackupschedule?Dump=true")["backupsStored"], 5);
+    let mut daily = schedule(2, false);
+    daily["cronParams"] = json!({"period": 0, "hour": 4, "day": null});
+    assert_eq!(post(&admin, "createbackupschedule", &daily), true, "every day needs no day");
+    assert_eq!(response(admin.delete(&path("deletebackupschedule"))), true);
     for (field, bad) in [
         ("backupsStored", json!(0)),
         ("backupsStored", json!(31)),

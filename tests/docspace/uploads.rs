@@ -42,7 +42,8 @@ fn archives_come_in_chunks_and_are_restored() {
     }
     assert_eq!(send(&admin, b"x")["Success"], false, "it is whole");
     // What is said decides; where nothing is there, what was uploaded.
-    for body in [nothing.clone(), of_file("/backups/not-there.tar")] {
+    let theirs = ["/backups/not-there.tar", "good.tar", "C:\\backups\\good.tar"].map(of_file);
+    for body in [&[nothing.clone()][..], &theirs].concat() {
         post(&admin, "startrestore", &body);
         succeeded(&admin, "getrestoreprogress");
         assert_eq!(rows(&server.sandbox, "people"), "Integer(100000)");

@@ -52,6 +52,40 @@ fn hostile_requests_get_an_envelope_and_hurt_nobody() {
 }
 
 #[test]
+fn a_place_without_backups_yet_is_an_empty_one() {
+    let sandbox = Sandbox::new();
+    sandbox.sql("live.sqlite", "CREATE TABLE t (a INTEGER PRIMARY KEY); INSERT INTO t VALUES (1)");
+    let config = format!(
+        "[targets.live]\nurl = 'sqlite:{{dir}}/live.sqlite'\n[repositories.new]\nurl = '{{dir}}/new'\n\
+         [users.root]\nrole = 'admin'\ntokens = ['{}']\n[kinetica]\ntarget = 'live'\nstores = {{ fresh = 'new' }}\n",
+        token_hash("root")
+    );
+    let server = Server::in_sandbox(sandbox, &config);
+    let root = server.bearer("root");
+    for name in ["", "*"] {
+        let asked = json!({"backup_name": name, "datasource_name": "fresh", "options": {}});
+        assert_eq!(data(&post(&root, "/show/backup", &asked))["backup_ids"], json!([]));
+        assert_eq!(data(&post(&root, "/verify/backup", &asked))["backup_names"], json!([]));
+    }
+    let named = json!({"backup_name": "b", "datasource_name": "fresh", "options": {}});
+    assert!(refusal(&post(&root, "/show/backup", &named)).starts_with("repository.not_found"));
+    let made = |dry: &str| {
+        let asked = json!({"backup_name": "b", "backup_type": "full", "backup_objects_map": {"all": "main"},
+            "datasink_name": "fresh", "options": {"dry_run": dry}});
+        data(&post(&root, "/create/backup", &asked))["copied_records"].clone()
+    };
+    assert_eq!(made("true"), 1);
+    assert!(!server.sandbox.path("new").exists(), "a dry run makes nothing");
+    assert_eq!(made("false"), 1);
+    // In Avro every value is a text, also Python's None.
+    let text = |text: &str| [&[u8::try_from(text.len() * 2).expect("a short text")][..], text.as_bytes()].concat();
+    let option = [text("backup_id"), text("None")].concat();
+    let body = [text("b"), text("fresh"), vec![2], option, vec![0]].concat();
+    let shown = root.request(Method::POST, "/show/backup", &[BINARY], body);
+    assert_eq!((shown.status, &shown.body[..3]), (200, &b"\x04OK"[..]), "{}", shown.text());
+}
+
+#[test]
 fn who_is_not_recognised_is_told_so_by_the_status() {
     let server = Server::demo();
     let body = json!({"options": {}});

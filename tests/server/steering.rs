@@ -46,6 +46,27 @@ fn a_running_restore_is_paused_and_resumed() {
 }
 
 #[test]
+fn a_resume_that_is_refused_leaves_what_is_staged_to_whoever_cancels() {
+    let server = slow_server();
+    let ana = server.bearer("ana");
+    let id = started(&ana, &restore());
+    under_way(&server, &id);
+    ana.poke(&format!("/v1/jobs/{id}/pause")).expect(200);
+    ana.wait(&id, |job| state(job) == "paused");
+    // What was planned is not what is there any more.
+    server.sandbox.sql("live.sqlite", "CREATE TABLE people (x); INSERT INTO people VALUES (1)");
+    for _ in 0..2 {
+        ana.poke(&format!("/v1/jobs/{id}/resume")).expect(200);
+        let stopped = ana.wait(&id, |job| job["ended"].is_null() && !job["error"].is_null());
+        assert_eq!((state(&stopped), &stopped["error"]["code"]), ("interrupted", &json!("plan.target_changed")));
+    }
+    ana.poke(&format!("/v1/jobs/{id}/cancel")).expect(200);
+    assert_eq!(state(&ana.wait_for_end(&id)), "cancelled");
+    let left = server.sandbox.query("live.sqlite", "SELECT group_concat(name) FROM sqlite_schema");
+    assert!(left.contains("people") && !left.contains("stage"), "{left}");
+}
+
+#[test]
 fn a_cancelled_restore_leaves_nothing() {
     let server = slow_server();
     let (ana, ben) = (server.bearer("ana"), server.bearer("ben"));

@@ -93,6 +93,25 @@ fn a_server_that_idles_stops_at_once() {
 }
 
 #[test]
+fn a_second_server_disturbs_none_that_is_there() {
+    let mut first = slow_server();
+    let job = in_the_middle(&first);
+    let half = first.state("uploads").join(".half-sent");
+    std::fs::write(&half, "half of it").expect("a file");
+    let listen = first.address().to_owned();
+    for (address, code) in [("127.0.0.1:0", "server.in_use"), (listen.as_str(), "server.no_port")] {
+        let state = first.sandbox.text("state");
+        let second = first.sandbox.json(&["serve", "server.toml", "--state", &state, "--listen", address]).expect(3);
+        assert_eq!(second.code(), code);
+    }
+    assert!(half.is_file() && first.runs());
+    let ana = first.bearer("ana");
+    assert_eq!(ana.wait_for_end(&job)["state"], "succeeded");
+    let log = ana.get(&format!("/v1/jobs/{job}/log")).expect(200).text();
+    assert!(!log.contains("was ended while"), "{log}");
+}
+
+#[test]
 fn what_was_cancelled_after_a_kill_leaves_no_trace() {
     let mut server = slow_server();
     let job = in_the_middle(&server);

@@ -425,7 +425,12 @@ mod tests {
             ),
         ] {
             assert_eq!(parsed(words).unwrap(), expected, "{words:?}");
+            // And the other way round, for commands that somebody is told to run next.
+            let flags = crate::plan::flags(&expected);
+            assert_eq!(parsed(&flags.split_whitespace().collect::<Vec<_>>()).unwrap(), expected, "{flags}");
         }
+        let odd = Options { select: vec![selector("table,view:my 'odd' *").unwrap()], ..base() };
+        assert_eq!(crate::plan::flags(&odd), r#" --select 'table,view:my '\''odd'\'' *'"#);
     }
 
     #[test]

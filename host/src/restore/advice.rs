@@ -1,7 +1,7 @@
 //! What the target holds after an error, and the one command that is safe to run next.
 
 use crate::error::{Error, Kind};
-use crate::plan::{Plan, Severity};
+use crate::plan::{self, Options, Plan, Severity};
 use crate::text::{self, quote};
 
 const UNCHANGED: &str = "The target is unchanged";
@@ -40,11 +40,9 @@ pub(super) fn refused(plan: &Plan) -> Error {
         _ => "restore.refused".to_owned(),
     };
     let code = if crate::error::codes::kind(&code) == Kind::Refused { code } else { "restore.refused".to_owned() };
-    let error = Error::new(code, message).state(format!("{UNCHANGED}: nothing was started")).next(format!(
-        "reinstate plan {} --into {}",
-        quote(&plan.archive.location),
-        quote(&plan.target.location)
-    ));
+    let error = Error::new(code, message)
+        .state(format!("{UNCHANGED}: nothing was started"))
+        .next(format!("reinstate plan {}", arguments(plan)));
     match refusals.first().and_then(|finding| finding.object.as_ref()) {
         Some(object) => error.object(object),
         None => error,
@@ -79,8 +77,13 @@ pub(super) fn cleanup_failed(error: Error, job: &str, plan: &Plan) -> Error {
         .next(format!("reinstate abort {job} --into {}", quote(&plan.target.location)))
 }
 
+/// What a plan of the same restore is asked for with.
 fn arguments(plan: &Plan) -> String {
-    format!("{} --into {}", quote(&plan.archive.location), quote(&plan.target.location))
+    asked(plan, &plan.options)
+}
+
+fn asked(plan: &Plan, options: &Options) -> String {
+    format!("{} --into {}{}", quote(&plan.archive.location), quote(&plan.target.location), plan::flags(options))
 }
 
 /// Plans the restore without the object that failed.
@@ -94,7 +97,10 @@ fn without(error: &Error, plan: &Plan) -> String {
 /// Plans the object that failed alone.
 fn only_this(error: &Error, plan: &Plan) -> String {
     match selector(error, plan) {
-        Some(selector) => format!("reinstate plan {} --select {selector}", arguments(plan)),
+        Some(selector) => {
+            let alone = Options { select: Vec::new(), exclude: Vec::new(), ..plan.options.clone() };
+            format!("reinstate plan {} --select {selector}", asked(plan, &alone))
+        }
         None => format!("reinstate plan {}", arguments(plan)),
     }
 }

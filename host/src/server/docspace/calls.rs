@@ -225,7 +225,20 @@ impl Portal {
         if storage == StorageType::Local && params.has("filePath") && says_nothing {
             return self.uploaded(dump)?.map_or(said, Ok);
         }
-        said
+        match said? {
+            ArchiveAt::File { file, dump: Some(dump) } => {
+                let made = self.history()?.into_iter().find(|record| record.is_file(&file)).map(|record| record.dump);
+                let dump = match made {
+                    // What we made ourselves has no entry that says it: the history does.
+                    Some(made) if made == dump => None,
+                    // And what it is not cannot be restored as that.
+                    Some(_) => Some(true),
+                    None => Some(dump),
+                };
+                Ok(ArchiveAt::File { file, dump })
+            }
+            other => Ok(other),
+        }
     }
 
     /// The backups that somebody may see, of whole servers or not.

@@ -106,6 +106,11 @@ impl Record {
         }
     }
 
+    /// Whether it is that file.
+    pub(super) fn is_file(&self, path: &str) -> bool {
+        matches!(&self.place, Place::File { file } if file == path)
+    }
+
     fn file_name(&self) -> String {
         match &self.place {
             Place::Snapshot { backup, snapshot, .. } => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::archive::{Archive, MANIFEST, OpenOptions};
+use crate::archive::{Archive, OpenOptions};
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::repository::Repository;
@@ -110,11 +110,8 @@ impl Places {
     }
 }
 
-/// A portal's archive is a whole server's dump where it has the entry of that name, and only then; our own have all of their target either way.
+/// A portal's archive is a whole server's dump where it has the entry of that name, and only then.
 fn check_sort(archive: &Archive, dump: bool) -> Result<()> {
-    if archive.member(MANIFEST).is_some() {
-        return Ok(());
-    }
     match (archive.member("dump").is_some(), dump) {
         (true, false) => Err(Error::new("archive.dump_mismatch", "The archive is a whole server's dump")),
         (false, true) => Err(Error::new("archive.dump_mismatch", "The archive is no dump of a whole server")),
