@@ -104,6 +104,8 @@ fn whole_servers_and_portals_are_not_mistaken() {
     let newest = get(&admin, "getrestoreprogress");
     assert_eq!(newest, get(&admin, "getrestoreprogress?Dump=true"));
     // What the server has made of a whole server is one, by its path and by its record, and nothing else.
+    post(&admin, "startrestore", &of_file("/backups/small.tar"));
+    succeeded(&admin, "getrestoreprogress?Dump=false");
     let folder = json!([{"key": "filePath", "value": "/backups"}]);
     post(&admin, "startbackup", &json!({"storageType": "Local", "storageParams": folder, "dump": true}));
     succeeded(&admin, "getbackupprogress");
