@@ -217,6 +217,7 @@ pub fn open(location: &str, environment: &postgres::Environment) -> Result<Arc<d
             let settings = postgres::Settings::resolve(location, environment)?;
             Ok(Arc::new(postgres::PostgresTarget::new(settings)))
         }
+        Some(("sqlite", _)) => Err(Error::new("usage", "sqlite: names no file; write sqlite:PATH")),
         // What was written is not repeated: it may be a URL with a password.
         other => {
             let scheme = other.map_or_else(String::new, |(scheme, _)| format!(" `{}:`", escape(scheme)));

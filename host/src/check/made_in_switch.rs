@@ -18,7 +18,8 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
     let is_made_then = |name: &&ObjectName| {
         kinds.in_schema(&name.kind) == Some(false)
             && !is_shared(&name.kind)
-            && !matches!(name.kind.as_str(), "user" | "role")
+            // What a dump says of the database itself is left as it is.
+            && !matches!(name.kind.as_str(), "user" | "role" | "database" | "database_properties")
     };
     let acting = plan.steps.iter().filter(|step| step.action != Action::Skip);
     let made: Vec<&ObjectName> = acting.map(|step| &step.into).filter(is_made_then).collect();

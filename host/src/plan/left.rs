@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use crate::catalog::{Catalog, Object, ObjectName, Section};
 
 use super::build::Input;
-use super::{Finding, Severity, Share};
+use super::names::mapped;
+use super::{Finding, Policy, Severity, Share};
 use crate::text::{capital, list, selector};
 
 /// Kinds that come along with what they are about, as they do with `pg_restore --table`.
@@ -26,6 +27,16 @@ impl<'a> Names<'a> {
         let places: Option<Vec<usize>> = object.depends.iter().map(|name| self.0.get(name).copied()).collect();
         let places = places?;
         places.iter().all(|at| chosen[*at]).then(|| places.first().copied())?
+    }
+
+    /// The chosen table that the object is a part of, whatever else it needs: a foreign key needs another table, too.
+    fn table(&self, object: &Object, catalog: &Catalog, chosen: &[bool]) -> Option<usize> {
+        let is_part = |table: &ObjectName| {
+            let rest = object.name.name.strip_prefix(table.name.as_str());
+            object.name.schema == table.schema && rest.is_some_and(|rest| rest.starts_with(' '))
+        };
+        let places = object.depends.iter().filter_map(|name| self.0.get(name).copied());
+        places.filter(|at| chosen[*at]).find(|at| is_part(&catalog.objects[*at].name))
     }
 }
 
@@ -49,12 +60,14 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
     let names = Names::of(input.catalog);
     let mut left: BTreeMap<usize, Vec<&ObjectName>> = BTreeMap::new();
     for (at, object) in input.catalog.objects.iter().enumerate() {
-        let holder = names.holder(object, &chosen).filter(|_| !chosen[at] && is_missed(object, input));
-        if let Some(holder) = holder {
+        if chosen[at] || !is_missed(object, input) {
+            continue;
+        }
+        if let Some(holder) = names.holder(object, &chosen).or_else(|| names.table(object, input.catalog, &chosen)) {
             left.entry(holder).or_default().push(&object.name);
         }
     }
-    left.into_iter().map(|(holder, left)| finding(&input.catalog.objects[holder].name, &left)).collect()
+    left.into_iter().map(|(holder, left)| finding(input, &input.catalog.objects[holder].name, &left)).collect()
 }
 
 /// What the operator left out on purpose is not missed.
@@ -64,8 +77,16 @@ fn is_missed(object: &Object, input: &Input<'_>) -> bool {
         && !input.options.exclude.iter().any(|exclude| exclude.selects(&object.name))
 }
 
-fn finding(holder: &ObjectName, left: &[&ObjectName]) -> Finding {
-    let message = format!("{} is restored without {}, which is not selected", capital(&holder.to_string()), list(left));
+fn finding(input: &Input<'_>, holder: &ObjectName, left: &[&ObjectName]) -> Finding {
+    let mut message =
+        format!("{} is restored without {}, which is not selected", capital(&holder.to_string()), list(left));
+    // Whoever replaces a live table wants it to be as whole as it was.
+    let live = input.facts.objects.contains_key(&mapped(holder, &input.options.target_schema_map));
+    let replaces = live && input.options.policy(&holder.kind) == Policy::Replace;
+    if replaces {
+        message += "; what it replaces loses it, where it has it";
+    }
     let fix: Vec<String> = left.iter().take(ADVISED).map(|name| format!("--select {}", selector(name))).collect();
-    Finding::new(Severity::Note, "plan.left_out", message, fix.join(" ")).about(holder)
+    let severity = if replaces { Severity::Warning } else { Severity::Note };
+    Finding::new(severity, "plan.left_out", message, fix.join(" ")).about(holder)
 }

@@ -91,8 +91,8 @@ fn close_names(objects: &[Object], selector: &Selector) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::catalog::Section;
-    use crate::plan::LeaveOut;
     use crate::plan::fixture::{Sample, selectors};
+    use crate::plan::{LeaveOut, Policy};
 
     const OBJECTS: [&str; 6] =
         ["table main.actor", "table main.film", "table old.film", "view main.films", "user ana", "table main.a.b"];
@@ -241,12 +241,15 @@ mod tests {
 
     #[test]
     fn what_is_left_behind_is_noted() {
+        // A foreign key is its table's, whatever else it needs.
         let note = "Note plan.left_out table app.a: Table app.a is restored without index app.a_x, trigger app.a watch, \
-                    which is not selected [--select index:app.a_x --select 'trigger:app.a watch']";
+                    foreign_key app.a a_b, which is not selected [--select index:app.a_x --select 'trigger:app.a watch' \
+                    --select 'foreign_key:app.a a_b']";
         for (select, exclude, left) in [
             (&["table:a"][..], &[][..], &[note][..]),
-            (&["table:a"], &["trigger"], &["without index app.a_x, which"]),
-            (&["table:a", "index", "trigger"], &[], &[]),
+            (&["table:a"], &["trigger"], &["without index app.a_x, foreign_key app.a a_b, which"]),
+            (&["table:a", "index", "trigger"], &[], &["without foreign_key app.a a_b, which"]),
+            (&["table:a", "index", "trigger", "foreign_key"], &[], &[]),
             (&["table", "index", "trigger"], &[], &["without foreign_key app.a a_b, which"]),
             (&[], &["index"], &[]),
         ] {
@@ -256,6 +259,15 @@ mod tests {
             let found: Vec<String> =
                 sample.findings().into_iter().filter(|finding| finding.contains("plan.left_out")).collect();
             crate::plan::fixture::assert_findings(&found, left);
+        }
+        let mut sample = dump();
+        sample.options = Options { select: selectors(&["table:a"]), ..Options::default() };
+        sample.exists(&["table app.a"]);
+        for (policy, severity) in [(Policy::Replace, "Warning"), (Policy::Rename, "Note")] {
+            sample.options.restore_policy = policy;
+            let found = sample.findings().into_iter().find(|finding| finding.contains("plan.left_out")).unwrap();
+            assert!(found.starts_with(severity), "{found}");
+            assert_eq!(found.contains("what it replaces loses it"), policy == Policy::Replace, "{found}");
         }
     }
 

@@ -50,7 +50,8 @@ fn unrecognised(archive: &Archive, asked: &[&str]) -> Error {
     };
     let message = format!(
         "{location} is not an archive of reinstate: it has no {MANIFEST}, {layouts}; \
-         `reinstate pack DIR -o FILE` makes an archive from a plain directory"
+         `reinstate pack DIR -o FILE` makes an archive from a plain directory, \
+         and a script of SQL statements is for the client of its own database (psql, say)"
     );
     Error::new("catalog.unrecognised", message)
 }

@@ -53,7 +53,7 @@ impl<T: Content> FromRequest<Arc<Server>> for Sent<T> {
     async fn from_request(request: Request, server: &Arc<Server>) -> std::result::Result<Self, Problem> {
         let limits = &server.config.limits;
         let (parts, body) = request.into_parts();
-        let mut pieces = Pieces::new(&parts.headers, body, T::most(limits) as u64, limits.idle_seconds)?;
+        let mut pieces = Pieces::new(&parts.headers, body, T::most(limits) as u64, limits.idle_seconds).await?;
         let mut bytes = Vec::new();
         while let Some(piece) = pieces.next().await? {
             bytes.extend_from_slice(&piece);
@@ -103,12 +103,18 @@ pub(super) struct Pieces {
 
 impl Pieces {
     /// Fails with `request.too_large` where the request says itself that it is.
-    pub(super) fn new(headers: &HeaderMap, body: Body, limit: u64, idle_seconds: u64) -> Result<Self> {
+    pub(super) async fn new(headers: &HeaderMap, body: Body, limit: u64, idle_seconds: u64) -> Result<Self> {
         let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        let mut pieces =
+            Self { stream: body.into_data_stream(), idle: Duration::from_secs(idle_seconds), left: limit, limit };
         if length.is_some_and(|length| length > limit) {
+            // Who waits to be told to send has not begun to.
+            if !headers.contains_key(header::EXPECT) {
+                pieces.linger().await;
+            }
             return Err(too_large(limit));
         }
-        Ok(Self { stream: body.into_data_stream(), idle: Duration::from_secs(idle_seconds), left: limit, limit })
+        Ok(pieces)
     }
 
     /// The next piece; none at the end. Fails with `request.timeout` and `request.too_large`.
@@ -233,17 +239,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_ends_at_its_limit() {
-        let pieces = |limit| Pieces::new(&HeaderMap::new(), Body::from("12345"), limit, 1).unwrap();
-        assert_eq!(pieces(5).next().await.unwrap().unwrap(), "12345");
-        assert_eq!(pieces(4).next().await.unwrap_err().code(), "request.too_large");
+        let headers = HeaderMap::new();
+        let pieces = async |limit| Pieces::new(&headers, Body::from("12345"), limit, 1).await.unwrap();
+        assert_eq!(pieces(5).await.next().await.unwrap().unwrap(), "12345");
+        assert_eq!(pieces(4).await.next().await.unwrap_err().code(), "request.too_large");
         let told = HeaderMap::from_iter([(header::CONTENT_LENGTH, "6".parse().unwrap())]);
-        assert_eq!(Pieces::new(&told, Body::empty(), 5, 1).err().unwrap().code(), "request.too_large");
+        assert_eq!(Pieces::new(&told, Body::empty(), 5, 1).await.err().unwrap().code(), "request.too_large");
     }
 
     #[tokio::test]
     async fn a_body_must_come_in_time() {
         let never = Body::from_stream(futures_util::stream::pending::<std::io::Result<Bytes>>());
-        let mut pieces = Pieces::new(&HeaderMap::new(), never, 5, 0).unwrap();
+        let mut pieces = Pieces::new(&HeaderMap::new(), never, 5, 0).await.unwrap();
         assert_eq!(pieces.next().await.unwrap_err().code(), "request.timeout");
     }
 }

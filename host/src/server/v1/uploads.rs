@@ -81,7 +81,7 @@ pub(super) async fn receive(
     identity.needs(Role::Operator, "upload archives")?;
     let (parts, body) = request.into_parts();
     let limits = &server.config.limits;
-    let mut pieces = Pieces::new(&parts.headers, body, limits.archive_bytes, limits.idle_seconds)?;
+    let mut pieces = Pieces::new(&parts.headers, body, limits.archive_bytes, limits.idle_seconds).await?;
     let (send, receive) = mpsc::channel(WAITING);
     let written = {
         let server = Arc::clone(&server);
