@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Situation;
-use crate::plan::{Finding, Policy};
+use crate::plan::{Finding, Policy, Severity};
 use crate::text::{list, quote};
 
 pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
@@ -35,10 +35,8 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Finding> {
         let message = format!("--restore-policy names the kind {kind}, of which the archive holds nothing");
         let fix = format!("Leave out {}=…", quote(kind));
         // A slip in the name of a kind leaves that kind to the general policy, which may replace what was to be spared.
-        match restorable.contains(kind.as_str()) {
-            true => Finding::warning("plan.option_unused", message, fix),
-            false => Finding::refusal("plan.option_unused", message, fix),
-        }
+        let severity = if restorable.contains(kind.as_str()) { Severity::Warning } else { Severity::Refusal };
+        Finding::new(severity, "plan.option_unused", message, fix)
     });
     let uncascaded = (options.cascade_foreign_keys && !options.uses(Policy::Replace)).then(|| {
         let message = "--cascade-foreign-keys does nothing without the policy replace";

@@ -7,35 +7,62 @@ use crate::text::quote;
 /// The words behind `reinstate plan ARCHIVE --into TARGET` that ask for these options, each with a space before it; what is usual is not said.
 pub(crate) fn flags(options: &Options) -> String {
     let mut words = Words::default();
-    let Options { select, exclude, .. } = options;
+    // All of them by name: one that is added cannot be forgotten here.
+    let Options {
+        select,
+        exclude,
+        backup_id,
+        restore_policy,
+        restore_policy_by_kind,
+        renamed_objects_schema,
+        create_schema_if_not_exist,
+        target_schema_map,
+        ddl_only,
+        reingest,
+        cascade_foreign_keys,
+        restore_all_permissions,
+        restore_subscriptions,
+        checksum,
+        identity,
+        take_access,
+        keep_going,
+        width,
+        rows_only,
+        sections,
+        leave_out,
+        allow,
+        stage,
+        skip_analyze,
+        globals,
+    } = options;
     select.iter().for_each(|selector| words.value("--select", &selector.to_string()));
     exclude.iter().for_each(|selector| words.value("--exclude", &selector.to_string()));
-    options.sections.iter().for_each(|section| words.value("--section", section_word(*section)));
-    words.flag("--ddl-only", options.ddl_only);
-    words.flag("--data-only", options.rows_only);
+    sections.iter().for_each(|section| words.value("--section", section_word(*section)));
+    words.flag("--ddl-only", *ddl_only);
+    words.flag("--data-only", *rows_only);
     for (what, flag) in [
         (LeaveOut::Owners, "--no-owner"),
         (LeaveOut::Privileges, "--no-privileges"),
         (LeaveOut::Comments, "--no-comments"),
     ] {
-        words.flag(flag, options.leave_out.contains(&what));
+        words.flag(flag, leave_out.contains(&what));
     }
-    words.flag("--restore-all-permissions", options.restore_all_permissions);
-    words.flag("--take-access", options.take_access);
-    words.text("--backup-id", options.backup_id.as_deref());
-    words.text("--globals", options.globals.as_deref());
-    let general = (options.restore_policy != Policy::None).then(|| options.restore_policy.word().to_owned());
-    let by_kind = options.restore_policy_by_kind.iter().map(|(kind, policy)| format!("{kind}={}", policy.word()));
+    words.flag("--restore-all-permissions", *restore_all_permissions);
+    words.flag("--take-access", *take_access);
+    words.text("--backup-id", backup_id.as_deref());
+    words.text("--globals", globals.as_deref());
+    let general = (*restore_policy != Policy::None).then(|| restore_policy.word().to_owned());
+    let by_kind = restore_policy_by_kind.iter().map(|(kind, policy)| format!("{kind}={}", policy.word()));
     words.list("--restore-policy", general.into_iter().chain(by_kind));
-    words.flag("--cascade-foreign-keys", options.cascade_foreign_keys);
-    words.text("--renamed-objects-schema", options.renamed_objects_schema.as_deref());
-    words.flag("--create-schema-if-not-exist=false", !options.create_schema_if_not_exist);
-    for (from, to) in &options.target_schema_map {
+    words.flag("--cascade-foreign-keys", *cascade_foreign_keys);
+    words.text("--renamed-objects-schema", renamed_objects_schema.as_deref());
+    words.flag("--create-schema-if-not-exist=false", !*create_schema_if_not_exist);
+    for (from, to) in target_schema_map {
         words.value("--target-schema-map", &format!("{from}={to}"));
     }
     words.text(
         "--restore-subscriptions",
-        match options.restore_subscriptions {
+        match restore_subscriptions {
             Subscriptions::Resume => None,
             Subscriptions::Pause => Some("pause"),
             Subscriptions::Cancel => Some("cancel"),
@@ -43,19 +70,19 @@ pub(crate) fn flags(options: &Options) -> String {
     );
     words.text(
         "--stage",
-        match options.stage {
+        match stage {
             StageChoice::Auto => None,
             StageChoice::Beside => Some("beside"),
             StageChoice::Database => Some("database"),
         },
     );
-    words.list("--allow", options.allow.iter().cloned());
-    words.flag("--keep-going", options.keep_going);
-    words.text("--width", (options.width > 0).then(|| options.width.to_string()).as_deref());
-    words.flag("--checksum=false", !options.checksum);
-    words.flag("--reingest", options.reingest);
-    words.text("--identity", options.identity.as_deref());
-    words.flag("--no-analyze", options.skip_analyze);
+    words.list("--allow", allow.iter().cloned());
+    words.flag("--keep-going", *keep_going);
+    words.text("--width", (*width > 0).then(|| width.to_string()).as_deref());
+    words.flag("--checksum=false", !*checksum);
+    words.flag("--reingest", *reingest);
+    words.text("--identity", identity.as_deref());
+    words.flag("--no-analyze", *skip_analyze);
     words.0
 }
 

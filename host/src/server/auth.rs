@@ -31,11 +31,14 @@ impl FromRequestParts<Arc<Server>> for Asker {
 /// Who has these credentials. Front doors whose clients put them elsewhere than [`standard`] says begin here.
 pub(crate) async fn recognise(server: &Arc<Server>, credentials: Credentials, parts: &Parts) -> Result<Identity> {
     let from = address(parts);
-    // Hashing a password and looking a token up are kept off the threads that answer.
+    // Hashing a password is kept off the threads that answer, and waits its turn.
     let identity = match server.identities.known(&credentials) {
         Some(identity) => identity?,
         None => {
-            let _turn = server.identities.turn().await;
+            let _turn = match credentials {
+                Credentials::Password(..) => server.identities.turn().await,
+                Credentials::Token(_) => None,
+            };
             let server = Arc::clone(server);
             super::blocking(move || server.identities.recognise(&credentials, from)).await?
         }

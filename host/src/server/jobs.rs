@@ -483,8 +483,7 @@ fn again(store: &Store, job: &mut Job) -> Result<()> {
         "waiting".clone_into(&mut last.state);
     }
     let mut objects = store.objects(&job.id, 0, u32::MAX)?;
-    objects.retain(|object| object.state == "running");
-    objects.iter_mut().for_each(|object| "stopped".clone_into(&mut object.state));
+    objects.retain_mut(JobObject::stop);
     let log = vec![log("warning", "The server was ended while the job ran; it goes on")];
     store.write(job, &Changes { objects, log, ..Changes::default() }, None).map(drop)
 }

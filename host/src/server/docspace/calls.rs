@@ -227,8 +227,7 @@ impl Portal {
         }
         match said? {
             ArchiveAt::File { file, dump: Some(dump) } => {
-                let made = self.history()?.into_iter().find(|record| record.is_file(&file)).map(|record| record.dump);
-                let dump = match made {
+                let dump = match self.made_as(&file)? {
                     // What we made ourselves has no entry that says it: the history does.
                     Some(made) if made == dump => None,
                     // And what it is not cannot be restored as that.

@@ -107,7 +107,7 @@ impl Record {
     }
 
     /// Whether it is that file.
-    pub(super) fn is_file(&self, path: &str) -> bool {
+    fn is_file(&self, path: &str) -> bool {
         matches!(&self.place, Place::File { file } if file == path)
     }
 
@@ -226,6 +226,13 @@ impl Portal {
         let record = self.settled(record)?.filter(|record| !record.has_expired(Timestamp::now()));
         let record = record.ok_or_else(missing)?;
         if self.is_there(&record, &mut Documents::new())? { Ok(record) } else { Err(missing()) }
+    }
+
+    /// Whether the file is a backup that was made of a whole server, or of a portal; nothing for what was not made here. Blocks.
+    pub(super) fn made_as(&self, file: &str) -> Result<Option<bool>> {
+        let mut records = self.store().all_kept::<Record>(RECORDS)?.into_iter().map(|(_, record)| record);
+        let made = records.find(|record| record.is_file(file)).map(|record| self.settled(record)).transpose()?;
+        Ok(made.flatten().map(|record| record.dump))
     }
 
     /// The record once its backup is made; none while it is not, and one whose backup came to nothing is forgotten.

@@ -308,6 +308,17 @@ pub(crate) struct JobObject {
     pub(crate) error: Option<Value>,
 }
 
+impl JobObject {
+    /// Stops it with its job; answers whether it was running.
+    pub(super) fn stop(&mut self) -> bool {
+        let runs = self.state == "running";
+        if runs {
+            "stopped".clone_into(&mut self.state);
+        }
+        runs
+    }
+}
+
 /// A line of a job's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct LogEntry {

@@ -149,7 +149,7 @@ impl Recorder {
             })
             .collect();
         let mut pending = self.pending();
-        let known: HashMap<u32, JobObject> = pending.known.iter().map(|object| (object.step, object.clone())).collect();
+        let known: HashMap<u32, &JobObject> = pending.known.iter().map(|object| (object.step, object)).collect();
         let objects: Vec<JobObject> = objects.into_iter().map(|object| stands(object, &known)).collect();
         pending.places = steps.enumerate().map(|(at, step)| (step.into.clone(), at)).collect();
         pending.dirty = (0..objects.len()).collect();
@@ -295,10 +295,7 @@ impl Recorder {
     fn stop_objects(&self) {
         let mut pending = self.pending();
         let Pending { objects, dirty, .. } = &mut *pending;
-        for (at, object) in objects.iter_mut().enumerate().filter(|(_, object)| object.state == "running") {
-            "stopped".clone_into(&mut object.state);
-            dirty.insert(at);
-        }
+        dirty.extend(objects.iter_mut().enumerate().filter_map(|(at, object)| object.stop().then_some(at)));
     }
 
     /// Writes how the run ended. May be called again where it fails.
@@ -315,8 +312,8 @@ impl Recorder {
 }
 
 /// An object of a plan, where it stood when an earlier run had last said so.
-fn stands(mut object: JobObject, known: &HashMap<u32, JobObject>) -> JobObject {
-    let same = |other: &&JobObject| (&other.kind, &other.name) == (&object.kind, &object.name);
+fn stands(mut object: JobObject, known: &HashMap<u32, &JobObject>) -> JobObject {
+    let same = |other: &&&JobObject| (&other.kind, &other.name) == (&object.kind, &object.name);
     if let Some(before) = known.get(&object.step).filter(same) {
         (object.rows_done, object.bytes_done) = (before.rows_done, before.bytes_done);
         object.started.clone_from(&before.started);

@@ -203,8 +203,9 @@ pub(super) async fn keep_tidy(server: Arc<Server>) {
         // What cannot be removed now is tried again.
         let _ = blocking(move || {
             tidied.identities.tidy();
-            if let Some(days) = tidied.config.jobs.keep_days {
-                let since = Timestamp::now() - SignedDuration::from_hours(24 * i64::from(days));
+            // Before there was time nothing has ended.
+            let ago = |days: u32| Timestamp::now().checked_sub(SignedDuration::from_hours(24 * i64::from(days))).ok();
+            if let Some(since) = tidied.config.jobs.keep_days.and_then(ago) {
                 tidied.jobs.store().forget_jobs(&since.to_string())?;
             }
             tidy(&tidied.places, tidied.jobs.store())
